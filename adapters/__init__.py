@@ -1,0 +1,1 @@
+"""What speaks to the outside: vocabulary, dialects, event streams, prices, upstreams, the simulated provider."""

@@ -1,0 +1,34 @@
+"""One owner for all background tasks, which drains them at shutdown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+
+class Tasks:
+    """Keeps a reference to every task it spawned (the event loop keeps none) and waits for them in `drain`."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[Any]] = set()
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    async def drain(self, deadline: float) -> int:
+        """Waits up to `deadline` seconds for the tasks to end, then cancels the rest; returns how many it cancelled."""
+        if not self._running:
+            return 0
+        _, late = await asyncio.wait(self._running, timeout=deadline)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
+        return len(late)

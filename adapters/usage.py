@@ -1,0 +1,32 @@
+"""Token counts of one answer in disjoint classes, so that money can be computed without knowing whose shape they had."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+
+class Usage(NamedTuple):
+    """Tokens, each counted in exactly one class, except `reasoning`, which is the part of `output` nobody saw.
+
+    OpenAI, DeepSeek and Gemini count cached tokens *inside* the prompt, Anthropic *beside* it; here they are apart.
+    """
+
+    uncached: int = 0
+    read: int = 0
+    write_5m: int = 0
+    write_1h: int = 0
+    output: int = 0
+    reasoning: int = 0
+    estimated: bool = False
+    """True where no provider reported these figures."""
+
+    @property
+    def prompt(self) -> int:
+        return self.uncached + self.read + self.write_5m + self.write_1h
+
+
+def count(mapping: Mapping[str, Any], name: str) -> int:
+    """A token count, 0 where it is absent, null or nonsense."""
+    value = mapping.get(name)
+    return value if type(value) is int and value > 0 else 0

@@ -1,0 +1,312 @@
+"""The values that flow through the proxy, and the one seam they flow through.
+
+Everything that can answer a request is a `Handler`: the upstream, each layer around it, the simulated provider, a fake in
+a test, the whole proxy. A layer is a class with `__init__(inner, ...)` and `async __call__(call) -> Reply`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any, Protocol
+
+import msgspec
+
+from adapters.sse import Frame
+from adapters.usage import Usage
+
+Clock = Callable[[], float]
+"""Seconds. A wall clock where an age outlives the process, a monotonic one where a duration is measured."""
+
+Sleep = Callable[[float], Awaitable[Any]]
+Headers = tuple[tuple[str, str], ...]
+"""Header lines as pairs, in the order and letter case they came in."""
+
+
+class Form(Enum):
+    """What the frames of a reply are."""
+
+    WHOLE = "whole"
+    """One frame, the JSON answer, already at hand."""
+    EVENTS = "events"
+    """Server-sent events of the call's dialect."""
+    BYTES = "bytes"
+    """Chunks of a body that nobody here reads: other routes, HTML error pages, audio."""
+
+
+class Frames(Protocol):
+    """An iterator of frames that ends normally only if the answer is complete, and can be closed at any time.
+
+    Closing it releases whatever stands behind it, also when iteration was never begun.
+    """
+
+    def __aiter__(self) -> AsyncIterator[Frame]: ...
+    async def __anext__(self) -> Frame: ...
+    async def aclose(self) -> None: ...
+
+
+class WarmgateError(Exception):
+    """Root of the errors that layers raise on purpose.
+
+    WarmgateError
+    ├── Refused        the proxy itself says no: becomes a response of this status in the client's dialect
+    ├── UpstreamError  no answer could be had from the upstream: becomes 502 or 504
+    └── Torn           the answer broke off after its first frame; nothing of it may be kept
+    """
+
+
+class Refused(WarmgateError):
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        kind: str = "invalid_request_error",
+        param: str | None = None,
+        code: str | None = None,
+        headers: Headers = (),
+    ) -> None:
+        super().__init__(message)
+        self.status, self.message, self.kind, self.param, self.code = status, message, kind, param, code
+        self.headers = headers
+
+
+class UpstreamError(WarmgateError):
+    """The upstream could not be reached or did not answer in time; `status` is what the client is told (502 or 504)."""
+
+    def __init__(self, message: str, *, status: int = 502, code: str = "upstream_unreachable") -> None:
+        super().__init__(message)
+        self.status, self.message, self.code = status, message, code
+
+
+class Torn(WarmgateError):
+    """A body ended without its terminal event. `told` when the upstream's own error event went to the client."""
+
+    def __init__(self, message: str, *, told: bool = False) -> None:
+        super().__init__(message)
+        self.message, self.told = message, told
+
+
+class Unfoldable(WarmgateError):
+    """A stream (or a message) that cannot be turned into the other form without loss."""
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What this one request asks of the cache: `Cache-Control` (RFC 9111 §5.2.1) or the `cache` object in the body."""
+
+    no_cache: bool = False
+    """Do not answer from memory; the new answer may be kept."""
+    no_store: bool = False
+    """Do not keep the answer."""
+    only_if_cached: bool = False
+    """Answer from memory or with 504."""
+    max_age: float | None = None
+    """Accept nothing older than this many seconds."""
+    ttl: float | None = None
+    """Keep the answer for this many seconds instead of the configured time."""
+    namespace: str = ""
+    """A partition of the tenant's own cache."""
+
+    @property
+    def shareable(self) -> bool:
+        """Whether this call may share an answer that is on its way for another."""
+        return not (self.no_cache or self.no_store or self.only_if_cached)
+
+
+PLAIN = Controls()
+
+
+@dataclass(slots=True)
+class Trace:
+    """Facts about one request, noted by the layers and read once, by the edge, when it emits the event.
+
+    Times are in seconds, money in US dollars (None where the price is unknown: never zero for want of a price).
+    """
+
+    source: str = ""
+    """Who answered: `upstream`, `l1`, `l2`, `collapsed`, `proxy` (a refusal of our own)."""
+    why: str = ""
+    """Why the cache did not answer, in RFC 9211's terms: `miss`, `request`, `bypass`, `uri-miss`; empty on a hit."""
+    detail: str = ""
+    age: float | None = None
+    ttl: float | None = None
+    stored: bool = False
+    refused_to_store: str = ""
+    upstream_status: int | None = None
+    upstream_seconds: float | None = None
+    first_frame_seconds: float | None = None
+    attempts: int = 0
+    usage: Usage | None = None
+    cost: float | None = None
+    saved: float | None = None
+    finish: str = ""
+    error: str = ""
+    modified_bytes: int = 0
+
+
+class Dialect(Protocol):
+    """The pure functions of one wire format. Frames are those of its event stream, messages its whole JSON answers."""
+
+    name: str
+
+    def parse(self, raw: bytes) -> dict[str, Any]:
+        """The request body; raises `Refused` (400, with `param`) where it is not one of this dialect."""
+
+    def wants_stream(self, body: Mapping[str, Any]) -> bool: ...
+
+    def wants_usage(self, body: Mapping[str, Any]) -> bool:
+        """Whether a streaming client asked for usage. Whole answers always carry it."""
+
+    def fold(self, frames: Sequence[Frame]) -> dict[str, Any]:
+        """The whole answer that a complete stream amounts to; raises `Unfoldable` where that would lose something."""
+
+    def unfold(self, message: Mapping[str, Any], *, usage: bool) -> list[Frame]:
+        """The stream that a whole answer would have come as, in several chunks, terminal event included."""
+
+    def usage(self, message: Mapping[str, Any]) -> Usage | None:
+        """Usage of a whole answer, or of one decoded event that carries it."""
+
+    def stream_usage(self, frames: Sequence[Frame]) -> Usage | None:
+        """The last usage that a stream reported (never a sum)."""
+
+    def is_end(self, frame: Frame) -> bool: ...
+
+    def is_error(self, frame: Frame) -> bool: ...
+
+    def objection(self, message: Mapping[str, Any]) -> str:
+        """Why this answer may not be kept (`finish_reason length`, `no choices`, ...); empty where it may."""
+
+    def finish(self, message: Mapping[str, Any]) -> str: ...
+
+    def error(self, message: str, *, kind: str, param: str | None = None, code: str | None = None) -> bytes:
+        """The JSON body of an error."""
+
+    def error_frame(self, message: str, *, kind: str, code: str | None = None) -> Frame:
+        """The event that ends a stream which can't be completed; no terminal event follows it."""
+
+
+class Answer:
+    """What an upstream said, as it came, folded at most once however many layers ask."""
+
+    __slots__ = ("_body", "_folded", "_message", "dialect", "frames", "streamed")
+
+    def __init__(self, dialect: Dialect, *, body: bytes | None = None, frames: list[Frame] | None = None) -> None:
+        self.dialect = dialect
+        self.streamed = body is None
+        self.frames: list[Frame] = frames if frames is not None else []
+        self._body = body
+        self._message: dict[str, Any] | None = None
+        self._folded = False
+
+    def message(self) -> dict[str, Any]:
+        """The whole answer, decoded; raises `Unfoldable` where there is none without loss, or no JSON object."""
+        if not self._folded:
+            self._folded = True
+            self._message = self._read()
+        if self._message is None:
+            raise Unfoldable("the answer is not one JSON object and does not fold into one")
+        return self._message
+
+    def _read(self) -> dict[str, Any] | None:
+        try:
+            if self._body is None:
+                return self.dialect.fold(self.frames)
+            decoded = msgspec.json.decode(self._body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, Unfoldable):
+            return None
+        return decoded if isinstance(decoded, dict) else None
+
+    def body(self) -> bytes:
+        """The whole answer as JSON: the very bytes that came, or the encoded fold of the stream."""
+        if self._body is None:
+            self._body = msgspec.json.encode(self.message())
+        return self._body
+
+    def usage(self) -> Usage | None:
+        if self.streamed:
+            return self.dialect.stream_usage(self.frames)
+        try:
+            return self.dialect.usage(self.message())
+        except Unfoldable:
+            return None
+
+
+class OneFrame:
+    """The frames of a whole reply."""
+
+    __slots__ = ("_frame",)
+
+    def __init__(self, raw: bytes) -> None:
+        self._frame: Frame | None = Frame(raw)
+
+    def __aiter__(self) -> AsyncIterator[Frame]:
+        return self
+
+    async def __anext__(self) -> Frame:
+        frame, self._frame = self._frame, None
+        if frame is None:
+            raise StopAsyncIteration
+        return frame
+
+    async def aclose(self) -> None:
+        self._frame = None
+
+
+@dataclass(slots=True)
+class Reply:
+    """An answer: status, headers and frames. `answer` is set where a dialect reads the body."""
+
+    status: int
+    headers: Headers
+    source: str
+    form: Form
+    frames: Frames
+    body: bytes | None = None
+    """The body of a whole reply, so that nobody has to iterate for it."""
+    answer: Answer | None = None
+
+    @classmethod
+    def whole(
+        cls, status: int, headers: Headers, body: bytes, *, source: str, answer: Answer | None = None
+    ) -> Reply:
+        return cls(status, headers, source, Form.WHOLE, OneFrame(body), body, answer)
+
+
+@dataclass(slots=True)
+class Call:
+    """One request on its way through the onion.
+
+    `body` holds the bytes as they were received (or an iterator of chunks on routes that nobody here reads); `parsed`
+    is its decoded form where a dialect read it. `key` is filled by `cache.key.key_of` when first asked for.
+    """
+
+    method: str
+    target: str
+    """Path and query as received, without the mount point `/v1`."""
+    headers: Mapping[str, str]
+    body: bytes | AsyncIterator[bytes]
+    dialect: Dialect | None = None
+    parsed: dict[str, Any] = field(default_factory=dict)
+    tenant: str = ""
+    credential: str = ""
+    """A keyed hash of the credential the client sent; what its acceptance by the provider is remembered by."""
+    controls: Controls = PLAIN
+    stream: bool = False
+    wants_usage: bool = True
+    """Whether the answer must carry usage: whole answers do, streams where the client asked for it."""
+    trace: Trace = field(default_factory=Trace)
+    key: bytes = b""
+
+    @property
+    def model(self) -> str:
+        model = self.parsed.get("model")
+        return model if isinstance(model, str) else ""
+
+    def apart(self) -> Call:
+        """The same call with a trace of its own: for a flight that serves several callers."""
+        return replace(self, trace=Trace())
+
+
+Handler = Callable[[Call], Awaitable[Reply]]

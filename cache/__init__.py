@@ -1,0 +1,1 @@
+"""Keys, policy, levels and the layers that answer from memory."""

@@ -1,0 +1,1 @@
+"""Pruning hooks and prompt-cache warming; its layers stand between the cache and the upstream."""
