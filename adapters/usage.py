@@ -1,4 +1,4 @@
-"""Token counts of one answer in disjoint classes, so that money can be computed without knowing whose shape they had."""
+"""Token counts of one answer in disjoint classes: money is computed without knowing whose shape they had."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The values that flow through the proxy, and the one seam they flow through.
 
-Everything that can answer a request is a `Handler`: the upstream, each layer around it, the simulated provider, a fake in
-a test, the whole proxy. A layer is a class with `__init__(inner, ...)` and `async __call__(call) -> Reply`.
+Everything that can answer a request is a `Handler`: the upstream, each layer around it, the simulated provider, a fake
+in a test, the whole proxy. A layer is a class with `__init__(inner, ...)` and `async __call__(call) -> Reply`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,77 @@
+"""What a request asks of the cache, read from `Cache-Control` or from the `cache` member of the body."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from adapters.vocabulary import PLAIN, Controls, Refused
+
+MEMBERS = ("ttl", "s-maxage", "no-cache", "no-store", "namespace")
+"""Members of the body's `cache` object (LiteLLM's names)."""
+
+
+def controls_of(cache_control: str | None, member: Any = None) -> Controls:
+    """Both forms together; where they differ the stricter one holds. Raises `Refused` for a malformed member.
+
+    A header directive that is unknown or malformed is ignored (RFC 9111 §5.2.3); a malformed body member is an error,
+    because nobody else will ever tell its author.
+    """
+    if not cache_control and member is None:
+        return PLAIN
+    asked = _directives(cache_control or "")
+    body = _member(member)
+    ages = [age for age in (_seconds(asked.get("max-age")), body.max_age) if age is not None]
+    return Controls(
+        no_cache="no-cache" in asked or body.no_cache,
+        no_store="no-store" in asked or body.no_store,
+        only_if_cached="only-if-cached" in asked,
+        max_age=min(ages, default=None),
+        ttl=body.ttl,
+        namespace=body.namespace,
+    )
+
+
+def _directives(header: str) -> dict[str, str]:
+    pairs = (part.partition("=") for part in header.split(","))
+    return {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs}
+
+
+def _seconds(value: str | None) -> float | None:
+    return float(value) if value and value.isascii() and value.isdigit() else None
+
+
+def _member(member: Any) -> Controls:
+    if member is None:
+        return PLAIN
+    if not isinstance(member, dict):
+        raise Refused(400, "`cache` must be an object", param="cache")
+    for name in member:
+        if name not in MEMBERS:
+            raise Refused(400, f"`cache` has no member `{name}`; it knows {', '.join(MEMBERS)}", param=f"cache.{name}")
+    namespace = member.get("namespace", "")
+    if not isinstance(namespace, str):
+        raise Refused(400, "`cache.namespace` must be a string", param="cache.namespace")
+    return Controls(
+        no_cache=_flag(member, "no-cache"),
+        no_store=_flag(member, "no-store"),
+        max_age=_number(member, "s-maxage"),
+        ttl=_number(member, "ttl"),
+        namespace=namespace,
+    )
+
+
+def _flag(member: dict[str, Any], name: str) -> bool:
+    value = member.get(name, False)
+    if not isinstance(value, bool):
+        raise Refused(400, f"`cache.{name}` must be true or false", param=f"cache.{name}")
+    return value
+
+
+def _number(member: dict[str, Any], name: str) -> float | None:
+    value = member.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        raise Refused(400, f"`cache.{name}` must be a number of seconds, 0 or more", param=f"cache.{name}")
+    return float(value)

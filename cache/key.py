@@ -1,0 +1,83 @@
+"""The identity of a request: exact key and semantic scope. Pure; rules in the tables, so that a test can hold them.
+
+Everything counts except what a table names: a field nobody has heard of is part of the key. The digest covers the
+canonical JSON (members sorted, white space gone, `1` and `1.0` apart, letter case and text untouched), the tenant, the
+route, the query and the headers that steer the provider. Being 256 bits over the whole request, it is also the check of
+the stored request: there is no shorter fingerprint anywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from adapters.vocabulary import Call
+
+VERSION = b"warmgate/1"
+"""Changes whenever the meaning of a key does; entries of another version are simply never found."""
+
+IGNORED: dict[str, str] = {
+    "stream": "how the answer travels, not what it says: a streamed answer serves a whole request and the reverse",
+    "stream_options": "usage and padding chunks of the stream; whether usage is wanted is checked on the entry",
+    "prompt_cache_key": "routes to a machine of the provider's prompt cache; the answer does not depend on it",
+    "prompt_cache_retention": "life time of the provider's prompt cache entry",
+    "prompt_cache_options": "mode and life time of the provider's prompt cache entry",
+    "cache": "directive to this proxy (LiteLLM's form), removed before forwarding; its namespace counts apart",
+}
+"""Top-level members of a body that are no part of the key, each with its reason. The complete list."""
+
+STEERING_HEADERS = ("openai-organization", "openai-project", "openai-beta")
+"""Request headers that choose whose account or which behaviour answers. The credential counts through the tenant."""
+
+PLACEHOLDER = "\x00warmgate: the text of the last user message"
+
+_canonical = msgspec.json.Encoder(order="deterministic")
+
+
+def canonical(value: Any) -> bytes:
+    """JSON with sorted members and no white space; numbers keep their type, strings their every character."""
+    return _canonical.encode(value)
+
+
+def counted(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of a body that count."""
+    return {name: value for name, value in body.items() if name not in IGNORED}
+
+
+def key_of(call: Call) -> bytes:
+    """The exact key, 32 bytes, computed when first asked for and carried on the call."""
+    if not call.key:
+        call.key = _digest(call, canonical(counted(call.parsed)))
+    return call.key
+
+
+def scope_of(call: Call) -> bytes | None:
+    """The key with the text of the last user message taken out; None where there is no such text to compare.
+
+    Two calls of one scope are equal in everything else: tenant, model, system prompt, tools, parameters, response
+    format, images and all earlier turns. Only among those may a semantic cache search.
+    """
+    messages = call.parsed.get("messages")
+    if not isinstance(messages, list) or not messages:
+        return None
+    last = messages[-1]
+    if not isinstance(last, dict) or last.get("role") != "user" or not isinstance(last.get("content"), str):
+        return None
+    body = counted(call.parsed)
+    body["messages"] = [*messages[:-1], {**last, "content": PLACEHOLDER}]
+    return _digest(call, b"scope" + canonical(body))
+
+
+def _digest(call: Call, body: bytes) -> bytes:
+    digest = hashlib.sha256(VERSION)
+    get = call.headers.get
+    steering = [get(name, "") for name in STEERING_HEADERS]
+    # A length in front of every part: no two different lists of parts can be glued to the same bytes.
+    for part in (call.tenant, call.controls.namespace, call.target, *steering):
+        data = part.encode(errors="surrogateescape")
+        digest.update(b"%d:" % len(data) + data)
+    digest.update(body)
+    return digest.digest()
