@@ -1,6 +1,6 @@
 """Server-sent events at the level of bytes (WHATWG HTML Living Standard §9.2.6, read 2026-11).
 
-A frame keeps the bytes it came in, so that what is passed through leaves as it came; it is read only when somebody asks.
+A frame keeps the bytes it came in: what is passed through leaves as it came, and is read only when somebody asks.
 Any of LF, CR and CRLF ends a line, a blank line ends an event, and a chunk may be cut anywhere, also inside a CRLF.
 """
 

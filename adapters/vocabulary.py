@@ -128,7 +128,7 @@ class Trace:
     source: str = ""
     """Who answered: `upstream`, `l1`, `l2`, `collapsed`, `proxy` (a refusal of our own)."""
     why: str = ""
-    """Why the cache did not answer, in RFC 9211's terms: `miss`, `request`, `bypass`, `uri-miss`; empty on a hit."""
+    """Why the cache did not answer, in RFC 9211's terms: `miss`, `request`, `bypass`; empty on a hit."""
     detail: str = ""
     age: float | None = None
     ttl: float | None = None
@@ -175,10 +175,17 @@ class Dialect(Protocol):
 
     def is_error(self, frame: Frame) -> bool: ...
 
+    def is_usage_only(self, frame: Frame) -> bool:
+        """Whether this event carries nothing but usage: the one that comes because it was asked for."""
+
     def objection(self, message: Mapping[str, Any]) -> str:
         """Why this answer may not be kept (`finish_reason length`, `no choices`, ...); empty where it may."""
 
-    def finish(self, message: Mapping[str, Any]) -> str: ...
+    def frames_objection(self, frames: Sequence[Frame]) -> str:
+        """The same for a complete stream that does not fold."""
+
+    def finish(self, message: Mapping[str, Any]) -> str:
+        """The finish reasons, joined by commas."""
 
     def error(self, message: str, *, kind: str, param: str | None = None, code: str | None = None) -> bytes:
         """The JSON body of an error."""
@@ -190,7 +197,10 @@ class Dialect(Protocol):
 class Answer:
     """What an upstream said, as it came, folded at most once however many layers ask."""
 
-    __slots__ = ("_body", "_folded", "_message", "dialect", "frames", "streamed")
+    LIMIT = 64 * 1024 * 1024
+    """Bytes of frames that are put down; a longer answer is passed on and forgotten."""
+
+    __slots__ = ("_body", "_folded", "_message", "_size", "dialect", "frames", "lost", "streamed")
 
     def __init__(self, dialect: Dialect, *, body: bytes | None = None, frames: list[Frame] | None = None) -> None:
         self.dialect = dialect
@@ -199,6 +209,16 @@ class Answer:
         self._body = body
         self._message: dict[str, Any] | None = None
         self._folded = False
+        self._size = 0
+        self.lost = False
+
+    def add(self, frame: Frame) -> None:
+        """Puts down one more frame of a stream."""
+        self._size += len(frame.raw)
+        self.frames.append(frame)
+        if self._size > self.LIMIT:
+            self.lost = True
+            self.frames.clear()
 
     def message(self) -> dict[str, Any]:
         """The whole answer, decoded; raises `Unfoldable` where there is none without loss, or no JSON object."""
@@ -210,6 +230,8 @@ class Answer:
         return self._message
 
     def _read(self) -> dict[str, Any] | None:
+        if self.lost:
+            return None
         try:
             if self._body is None:
                 return self.dialect.fold(self.frames)

@@ -1,0 +1,62 @@
+"""Notes what every upstream answer cost, whichever layer asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+from adapters.sse import Frame
+from adapters.usage import Usage
+from adapters.vocabulary import Answer, Call, Clock, Form, Frames, Handler, Reply, Trace, Unfoldable
+
+Price = Callable[[str, Usage], float | None]
+"""Model and usage to US dollars; None where the model's price is unknown."""
+
+
+class Meter:
+    """Stands directly around an upstream: usage, cost, finish reason and time to the first frame go onto the trace."""
+
+    def __init__(self, inner: Handler, price: Price, clock: Clock) -> None:
+        self.inner, self.price, self.clock = inner, price, clock
+
+    async def __call__(self, call: Call) -> Reply:
+        began = self.clock()
+        reply = await self.inner(call)
+        if reply.answer is None or call.dialect is None:
+            return reply
+        if reply.form is Form.EVENTS:
+            reply.frames = _Metered(reply.frames, self, call, reply.answer, began)
+        elif reply.status < 300:
+            self.note(call, reply.answer)
+        return reply
+
+    def note(self, call: Call, answer: Answer) -> None:
+        trace = call.trace
+        trace.usage = answer.usage()
+        if trace.usage is not None:
+            trace.cost = self.price(call.model, trace.usage)
+        try:
+            trace.finish = answer.dialect.finish(answer.message())
+        except Unfoldable:
+            trace.finish = "unfoldable"
+
+
+class _Metered:
+    __slots__ = ("_answer", "_began", "_call", "_frames", "_meter", "_trace")
+
+    def __init__(self, frames: Frames, meter: Meter, call: Call, answer: Answer, began: float) -> None:
+        self._frames, self._meter, self._call, self._answer, self._began = frames, meter, call, answer, began
+        self._trace: Trace = call.trace
+
+    def __aiter__(self) -> AsyncIterator[Frame]:
+        return self
+
+    async def __anext__(self) -> Frame:
+        frame = await self._frames.__anext__()
+        if self._trace.first_frame_seconds is None:
+            self._trace.first_frame_seconds = self._meter.clock() - self._began
+        if self._answer.dialect.is_end(frame):
+            self._meter.note(self._call, self._answer)
+        return frame
+
+    async def aclose(self) -> None:
+        await self._frames.aclose()
