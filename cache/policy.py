@@ -1,0 +1,41 @@
+"""What the exact cache may answer and what it may keep. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from adapters.vocabulary import Answer, Call, Unfoldable
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """`any_temperature`: identical requests share an answer whatever their temperature; else only at 0."""
+
+    any_temperature: bool = True
+    max_answer: int = 8 * 1024 * 1024
+    """Bytes; a larger answer is passed on and not kept."""
+
+    def cacheable(self, call: Call) -> bool:
+        """Whether this request may be answered from memory, shared while in flight, and kept."""
+        if call.dialect is None or call.parsed.get("store") is True:
+            return False  # `store`: the client wants this very exchange kept by the provider
+        return self.any_temperature or call.parsed.get("temperature") == 0
+
+    def objection(self, answer: Answer) -> str:
+        """Why a complete answer may not be kept; empty where it may."""
+        try:
+            objection = answer.dialect.objection(answer.message())
+        except Unfoldable:
+            # A stream that can't be folded is kept as it came, if it can be judged at all: by what its frames say.
+            return _frames_objection(answer)
+        if not objection and len(answer.body()) > self.max_answer:
+            return f"larger than {self.max_answer} bytes"
+        return objection
+
+
+def _frames_objection(answer: Answer) -> str:
+    if answer.lost:
+        return "too long to be held"
+    if not answer.streamed:
+        return "no JSON object"
+    return answer.dialect.frames_objection(answer.frames)
