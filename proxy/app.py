@@ -1,0 +1,202 @@
+"""The composition root: what the proxy is made of, in the order in which a request meets it.
+
+The only module that names the real clock, the real randomness and the real network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+from adapters.prices import Prices
+from adapters.simulated import Simulated, Timing
+from aiohttp import web
+from cache.disk import Disk
+from cache.levels import Levels
+from cache.memory import Memory
+
+from adapters.ask_usage import AskUsage
+from adapters.meter import Meter
+from adapters.openai_chat import OPENAI_CHAT
+from adapters.tasks import Tasks
+from adapters.upstream import Patience, Retries, Upstream
+from adapters.vocabulary import Call, Handler
+from cache.coalesce import Coalesce
+from cache.exact import Admission, Exact
+from cache.policy import Policy
+from proxy.config import Settings
+from proxy.config_file import resolve_keys
+from proxy.edge import Edge, Operation
+from proxy.events import Sink, log_event
+from proxy.metrics import CONTENT_TYPE, Metrics, exposition
+from proxy.record import Recorder
+from proxy.secret import install_secret
+from proxy.tenants import Admitted, Managed, PassThrough, Tenancy, Trusted
+
+log = logging.getLogger("warmgate")
+
+DIALECTS = {"/chat/completions": OPENAI_CHAT}
+"""Routes (below /v1) whose bodies are read; all others pass through."""
+
+
+@dataclass(slots=True)
+class App:
+    """A running proxy without its listening socket."""
+
+    edge: Edge
+    exact: Exact | None
+    coalesce: Coalesce | None
+    levels: Levels
+    metrics: Metrics
+    tasks: Tasks
+    session: aiohttp.ClientSession
+    recorder: Recorder | None
+
+    async def close(self, deadline: float) -> None:
+        """Lets flights end within `deadline` seconds, then closes what is open."""
+        await self.tasks.drain(deadline)
+        await self.session.close()
+        if self.recorder is not None:
+            await self.recorder.close()
+        await self.levels.close()
+
+
+async def build(settings: Settings, env: Mapping[str, str]) -> App:
+    tasks = Tasks()
+    session = _session(settings)
+    levels = _levels(settings)
+    await levels.open()
+    tenancy, admitted = _tenancy(settings, env)
+    provider = _provider(settings, env, session)
+    admission: Admission = Trusted()
+    if admitted:
+        provider = admission = Admitted(provider, window=settings.tenants.revalidate, clock=time.monotonic)
+
+    # The onion, innermost first. Leaving a layer out is leaving out its line.
+    exact = coalesce = None
+    handler: Handler = Meter(provider, Prices(settings.prices).cost, time.perf_counter)
+    if settings.upstream.stream_usage == "always":
+        handler = AskUsage(handler)
+    # Warm(handler, ...)       gates siblings and warms the shared prefix
+    # Prune(handler, ...)      pruning hooks, in front of the warm call
+    # Semantic(handler, ...)   equivalent questions, allowed to refuse
+    exactly = settings.cache.exact
+    policy = Policy(any_temperature=exactly.temperature == "any", max_answer=exactly.max_answer)
+    if settings.cache.enabled and exactly.enabled:
+        handler = exact = Exact(handler, levels, policy, admission, time.time)
+    if settings.cache.enabled and settings.cache.coalesce.enabled:
+        handler = coalesce = Coalesce(
+            handler,
+            peek=exact.peek if exact else _nothing,
+            eligible=policy.cacheable,
+            tasks=tasks,
+            ahead=settings.cache.coalesce.ahead,
+            limit=settings.cache.coalesce.max_bytes,
+        )
+
+    metrics = Metrics(levels.stats)
+    recorder = Recorder(Path(settings.record.dir), clock=time.time) if settings.record.dir else None
+    edge = Edge(
+        handler,
+        provider,
+        dialects=DIALECTS,
+        tenancy=tenancy,
+        operations={},
+        sinks=_sinks(settings, metrics, recorder),
+        body_limit=settings.limits.body,
+        clock=time.perf_counter,
+        wall=time.time,
+    )
+    edge.operations = _operations(settings, edge, metrics)
+    return App(edge, exact, coalesce, levels, metrics, tasks, session, recorder)
+
+
+def _session(settings: Settings) -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(limit=settings.upstream.connections, keepalive_timeout=60)
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        trust_env=True,
+        max_line_size=65536,
+        max_field_size=65536,
+    )
+
+
+def _levels(settings: Settings) -> Levels:
+    store = settings.cache.multi_level
+    on = settings.cache.enabled and store.enabled
+    l1 = l2 = None
+    if on and store.l1.enabled:
+        l1 = Memory(store.l1.max_size, store.l1.max_bytes, store.l1.ttl, time.time)
+    if on and store.l2.enabled:
+        l2 = Disk(settings.store_path(), store.l2.max_size, store.l2.max_bytes, store.l2.ttl, time.time)
+    return Levels(l1, l2)
+
+
+def _tenancy(settings: Settings, env: Mapping[str, str]) -> tuple[Tenancy, bool]:
+    """How callers are told apart, and whether the provider has to be asked about their credentials."""
+    share = settings.tenants.share_cache
+    if settings.tenants.mode == "managed":
+        return Managed(resolve_keys(settings, env), share_cache=share), False
+    on_disk = settings.cache.enabled and settings.cache.multi_level.enabled and settings.cache.multi_level.l2.enabled
+    secret = install_secret(settings.store_path().parent if on_disk else None)
+    return PassThrough(secret, share_cache=share), True
+
+
+def _provider(settings: Settings, env: Mapping[str, str], session: aiohttp.ClientSession) -> Handler:
+    up = settings.upstream
+    if up.base_url == "simulated":
+        pace = settings.simulated
+        timing = Timing(pace.first_token, pace.tokens_per_second, pace.prefill_per_second)
+        return Simulated(OPENAI_CHAT, timing, sleep=asyncio.sleep, clock=time.perf_counter, seed=pace.seed)
+    return Upstream(
+        session,
+        up.base_url,
+        api_key=env[up.api_key_env] if up.api_key_env else None,
+        patience=Patience(up.connect_timeout, up.first_byte_timeout, up.read_timeout),
+        retries=Retries(up.retries, up.retry_max_wait),
+        clock=time.perf_counter,
+        sleep=asyncio.sleep,
+        chance=random.Random().random,
+        wall=time.time,
+    )
+
+
+def _nothing(call: Call) -> None:
+    return None
+
+
+def _sinks(settings: Settings, metrics: Metrics, recorder: Recorder | None) -> list[Sink]:
+    sinks: list[Sink] = []
+    if settings.metrics.enabled:
+        sinks.append(metrics.observe)
+    if settings.log.level in ("debug", "info"):
+        sinks.append(log_event)
+    if recorder is not None:
+        sinks.append(recorder.observe)
+    return sinks
+
+
+def _operations(settings: Settings, edge: Edge, metrics: Metrics) -> dict[str, Operation]:
+    async def healthz() -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def readyz() -> web.Response:
+        draining = edge.gate.draining
+        return web.json_response({"status": "draining" if draining else "ready"}, status=503 if draining else 200)
+
+    async def scrape() -> web.Response:
+        metrics.in_flight = edge.gate.in_flight
+        return web.Response(body=exposition(metrics), headers={"Content-Type": CONTENT_TYPE})
+
+    pages: dict[str, Operation] = {"/healthz": healthz, "/readyz": readyz}
+    if settings.metrics.enabled:
+        pages["/metrics"] = scrape
+    return pages

@@ -1,0 +1,100 @@
+"""The command line: `warmgate serve | replay | config | demo`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from proxy import config_command, demo, log, replay, serve
+from proxy.config import Settings
+from proxy.config_file import ConfigError, load, override
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parses and runs one command; the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except ConfigError as error:
+        for problem in error.problems:
+            sys.stderr.write(f"{problem}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output went away: nothing left to say, nor anybody to say it to
+        return 141
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="warmgate", description="A caching reverse proxy for OpenAI-compatible APIs.")
+    parser.add_argument("--version", action="version", version=f"warmgate {version('warmgate')}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _serve(commands.add_parser("serve", help="run the proxy"))
+    _replay(commands.add_parser("replay", help="what the cache would have been worth on recorded sessions"))
+    config = commands.add_parser("config", help="check or show a configuration").add_subparsers(required=True)
+    check = config.add_parser("check", help="find every mistake in a configuration file")
+    check.add_argument("file", type=Path)
+    check.set_defaults(run=lambda options: config_command.check(options.file, os.environ, sys.stdout, sys.stderr))
+    show = config.add_parser("show", help="print the effective configuration, secrets masked")
+    show.add_argument("file", type=Path, nargs="?")
+    show.set_defaults(run=lambda options: config_command.show(options.file, os.environ, sys.stdout, sys.stderr))
+    demo = commands.add_parser("demo", help="drive sample traffic through the proxy with the simulated provider")
+    demo.set_defaults(run=_run_demo)
+    return parser
+
+
+def _serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML; see configs/")
+    for name, path, kind, told in (
+        ("--host", "listen.host", str, "address to listen on"),
+        ("--port", "listen.port", int, "port to listen on; 0 takes a free one"),
+        ("--workers", "listen.workers", int, "processes that share the port"),
+        ("--upstream", "upstream.base_url", str, "the provider, e.g. https://api.openai.com/v1, or `simulated`"),
+        ("--record", "record.dir", str, "write sessions as delta JSONL into this directory"),
+        ("--log", "log.format", str, "text or json"),
+        ("--log-level", "log.level", str, "debug, info, warning or error"),
+    ):
+        parser.add_argument(name, dest=path, type=kind, help=told, metavar=name.strip("-").upper())
+    parser.set_defaults(run=_run_serve)
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """The configuration file with the flags laid over it."""
+    settings = load(options.config) if options.config else Settings()
+    flags = {name: value for name, value in vars(options).items() if "." in name and value is not None}
+    return override(settings, flags)
+
+
+def _run_serve(options: argparse.Namespace) -> int:
+    settings = settings_of(options)
+    log.setup(settings.log.level, settings.log.format, sys.stderr)
+    return serve.serve(settings, os.environ)
+
+
+def _replay(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("--strategy", default="none,exact", help="comma-separated: none, exact")
+    parser.add_argument("--model", help="price all requests as this model")
+    parser.add_argument("--ttl", type=float, default=3600.0, help="seconds an answer is kept")
+    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.set_defaults(run=_run_replay)
+
+
+def _run_replay(options: argparse.Namespace) -> int:
+    asked = replay.Options(
+        files=tuple(options.files),
+        strategies=tuple(name for name in options.strategy.split(",") if name),
+        model=options.model,
+        ttl=options.ttl,
+        json=options.json,
+    )
+    return replay.run(asked, sys.stdout, sys.stderr)
+
+
+def _run_demo(options: argparse.Namespace) -> int:
+    return demo.run(sys.stdout)

@@ -1,0 +1,220 @@
+"""The edge: from an HTTP request to a call, from a reply to HTTP, and one event for each, whatever happened."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from adapters.edit import drop_member
+from adapters.vocabulary import Answer, Call, Clock, Dialect, Handler, Refused, Torn, Trace, UpstreamError
+from cache.controls import controls_of
+from proxy.events import Event, Sink
+from proxy.respond import Writer, error_headers, headers_of
+from proxy.tenants import Tenancy
+
+log = logging.getLogger("warmgate.edge")
+
+MOUNT = "/v1"
+
+Operation = Callable[[], Awaitable[web.Response]]
+
+
+@dataclass(slots=True)
+class Gate:
+    """What the edge is doing, for readiness and shutdown."""
+
+    in_flight: int = 0
+    draining: bool = False
+
+
+class Edge:
+    """The request handler of the server.
+
+    `handler` is the onion, for the routes in `dialects` (target to dialect); `relay` passes every other route under
+    `/v1` on as it is. `operations` are this proxy's own pages, GET only. `body_limit` in bytes.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        relay: Handler,
+        *,
+        dialects: Mapping[str, Dialect],
+        tenancy: Tenancy,
+        operations: Mapping[str, Operation],
+        sinks: Sequence[Sink],
+        body_limit: int,
+        clock: Clock,
+        wall: Clock,
+    ) -> None:
+        self.handler, self.relay, self.dialects, self.tenancy = handler, relay, dialects, tenancy
+        self.operations, self.sinks, self.body_limit = operations, sinks, body_limit
+        self.clock, self.wall = clock, wall
+        self.gate = Gate()
+        self._default_dialect = next(iter(dialects.values()))
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        exchange = Exchange(self, request)
+        self.gate.in_flight += 1
+        try:
+            return await exchange.answer()
+        except asyncio.CancelledError:
+            exchange.hung_up()
+            raise
+        except (ConnectionResetError, BrokenPipeError):
+            exchange.hung_up()
+            return web.Response(status=499)  # nobody reads it
+        finally:
+            self.gate.in_flight -= 1
+            exchange.emit()
+
+
+class Exchange:
+    """One request being answered."""
+
+    def __init__(self, edge: Edge, request: web.BaseRequest) -> None:
+        self.edge, self.request = edge, request
+        self.began = edge.clock()
+        self.route, self.status, self.source = "none", 500, "proxy"
+        self.call: Call | None = None
+        self.trace = Trace()
+        self.final: Answer | None = None
+        self.writer: Writer | None = None
+
+    async def answer(self) -> web.StreamResponse:
+        dialect = self.edge._default_dialect
+        try:
+            path, _, query = self.request.raw_path.partition("?")
+            if path.startswith(MOUNT + "/"):
+                target = path[len(MOUNT) :]
+                found = self.edge.dialects.get(target) if self.request.method == "POST" else None
+                dialect = found or dialect
+                return await self._proxied(f"{target}?{query}" if query else target, found)
+            return await self._own(path)
+        except Refused as refused:
+            return self._error(dialect, refused)
+        except UpstreamError as error:
+            self.trace.error = error.code
+            refused = Refused(error.status, error.message, kind="api_error", code=error.code)
+            return self._error(dialect, refused)
+        except Torn as torn:
+            self.trace.error = "torn"
+            return self._error(dialect, Refused(502, torn.message, kind="api_error", code="upstream_torn"))
+        except (ConnectionResetError, BrokenPipeError):
+            raise
+        except Exception:
+            # The one place where an error nobody foresaw becomes an answer instead of a dead connection.
+            log.exception("unforeseen error")
+            self.trace.error = "internal"
+            return self._error(dialect, Refused(500, "internal error of the proxy", kind="api_error", code="internal"))
+
+    async def _own(self, path: str) -> web.StreamResponse:
+        operation = self.edge.operations.get(path)
+        if operation is None:
+            raise Refused(404, "unknown route; the API is under /v1", code="unknown_route")
+        self.route = "ops"
+        if self.request.method not in ("GET", "HEAD"):
+            allow = (("Allow", "GET, HEAD"),)
+            raise Refused(405, "this page only answers GET", code="method_not_allowed", headers=allow)
+        response = await operation()
+        self.status = response.status
+        return response
+
+    async def _proxied(self, target: str, dialect: Dialect | None) -> web.StreamResponse:
+        self.route = "v1" if dialect is None else "chat"
+        headers = self.request.headers
+        identity = self.edge.tenancy.identify(headers)
+        if "Upgrade" in headers and headers["Upgrade"].lower() == "websocket":
+            raise Refused(501, "WebSocket connections are not proxied; connect to the provider", code="no_websocket")
+        call = Call(
+            self.request.method, target, headers, b"", tenant=identity.tenant, credential=identity.credential,
+            trace=self.trace,
+        )  # fmt: skip
+        self.call = call
+        if dialect is None:
+            call.body = self._chunks() if self.request.can_read_body else b""
+            reply = await self.edge.relay(call)
+        else:
+            await self._read(call, dialect)
+            reply = await self.edge.handler(call)
+        self.source = self.trace.source = self.trace.source or reply.source
+        self.status, self.final = reply.status, reply.answer
+        self.writer = Writer(self.request, call)
+        lines = headers_of(call, reply, self.trace, self.edge.clock() - self.began)
+        response = await self.writer.write(reply, lines)
+        self.status = response.status
+        self.source = self.trace.source
+        self.trace.error = self.trace.error or self.writer.error
+        return response
+
+    async def _read(self, call: Call, dialect: Dialect) -> None:
+        """Fills the call with what its body says."""
+        if "Content-Encoding" in call.headers:
+            raise Refused(415, "send the body without Content-Encoding", code="unsupported_content_encoding")
+        raw = await self._body()
+        call.dialect = dialect
+        call.parsed = body = dialect.parse(raw)
+        member = body.get("cache")
+        call.controls = controls_of(call.headers.get("Cache-Control"), member)
+        if member is not None:
+            edited = drop_member(raw, "cache")
+            call.trace.modified_bytes = len(raw) - len(edited)
+            raw = edited
+        call.body = raw
+        call.stream = dialect.wants_stream(body)
+        call.wants_usage = not call.stream or dialect.wants_usage(body)
+
+    async def _body(self) -> bytes:
+        chunks = []
+        async for chunk in self._chunks():
+            chunks.append(chunk)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        """The request's body as it arrives; raises `Refused` above the limit or where it breaks off."""
+        limit, content = self.edge.body_limit, self.request.content
+        size = 0
+        if (self.request.content_length or 0) > limit:
+            raise Refused(413, f"the body exceeds {limit} bytes", code="body_too_large")
+        while True:
+            try:
+                chunk = await content.readany()
+            except web.RequestPayloadError as error:
+                raise Refused(400, "the body broke off", code="body_incomplete") from error
+            if not chunk:
+                return
+            size += len(chunk)
+            if size > limit:
+                raise Refused(413, f"the body exceeds {limit} bytes", code="body_too_large")
+            yield chunk
+
+    def _error(self, dialect: Dialect, refused: Refused) -> web.StreamResponse:
+        self.status = refused.status
+        self.source = self.trace.source = "upstream" if (refused.code or "").startswith("upstream") else "proxy"
+        body = dialect.error(refused.message, kind=refused.kind, param=refused.param, code=refused.code)
+        return web.Response(status=refused.status, headers=error_headers(refused.headers), body=body)
+
+    def hung_up(self) -> None:
+        self.status = 499
+        self.trace.error = self.trace.error or "client_hung_up"
+
+    def emit(self) -> None:
+        edge = self.edge
+        event = Event(
+            at=edge.wall(),
+            method=self.request.method,
+            route=self.route,
+            status=self.status,
+            seconds=edge.clock() - self.began,
+            source=self.source,
+            call=self.call,
+            trace=self.trace,
+            answer=self.final,
+            bytes_out=self.writer.bytes_out if self.writer else 0,
+        )
+        for sink in edge.sinks:
+            sink(event)

@@ -1,0 +1,64 @@
+"""One wide event per request, whatever happened to it. Metrics, logs and recordings are sinks of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from adapters.vocabulary import Answer, Call, Trace
+
+log = logging.getLogger("warmgate.request")
+
+
+@dataclass(slots=True)
+class Event:
+    """What the edge knows when a request is over. `seconds` is the whole time, `at` the wall clock when it ended."""
+
+    at: float
+    method: str
+    route: str
+    """A name from a bounded set: `chat`, `v1`, `ops`, `none`."""
+    status: int
+    """As sent; 499 where the client hung up first."""
+    seconds: float
+    source: str
+    call: Call | None
+    trace: Trace
+    answer: Answer | None
+    bytes_out: int
+
+
+Sink = Callable[[Event], None]
+
+
+def log_event(event: Event) -> None:
+    """The request as one log record; its text never comes from the request's headers or messages."""
+    if not log.isEnabledFor(logging.INFO):
+        return
+    call, trace = event.call, event.trace
+    facts = {
+        "method": event.method,
+        "route": event.route,
+        "status": event.status,
+        "ms": round(event.seconds * 1000, 2),
+        "source": event.source,
+        "why": trace.why,
+        "model": call.model[:200] if call else "",
+        "tenant": call.tenant[:12] if call else "",
+        "stream": call.stream if call else False,
+        "key": call.key.hex()[:16] if call else "",
+        "stored": trace.stored,
+        "refused_to_store": trace.refused_to_store,
+        "attempts": trace.attempts,
+        "upstream_status": trace.upstream_status,
+        "upstream_ms": None if trace.upstream_seconds is None else round(trace.upstream_seconds * 1000, 2),
+        "first_frame_ms": None if trace.first_frame_seconds is None else round(trace.first_frame_seconds * 1000, 2),
+        "usage": trace.usage._asdict() if trace.usage else None,
+        "cost": trace.cost,
+        "saved": trace.saved,
+        "finish": trace.finish,
+        "error": trace.error,
+        "bytes_out": event.bytes_out,
+    }
+    log.info("%s %s %d %s", event.method, event.route, event.status, event.source, extra={"event": facts})

@@ -1,0 +1,149 @@
+"""Counters of this process, fed by events and read by Prometheus.
+
+A sink on the hot path adds to plain dictionaries; the exposition format is made by prometheus-client when somebody
+scrapes. (Its own counters take a lock and a label look-up each, three times the cost of everything here.)
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from proxy.events import Event
+
+ADDED = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5)
+"""Upper bounds in seconds for time spent in the proxy itself."""
+
+UPSTREAM = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+"""Upper bounds in seconds for time spent waiting for a provider."""
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Histogram:
+    """Counts per bucket and the sum, in seconds."""
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+
+    def observe(self, seconds: float) -> None:
+        self.counts[bisect_left(self.bounds, seconds)] += 1
+        self.sum += seconds
+
+    def buckets(self) -> list[tuple[str, float]]:
+        total, rows = 0, []
+        for bound, count in zip([*map(str, self.bounds), "+Inf"], self.counts, strict=True):
+            total += count
+            rows.append((bound, float(total)))
+        return rows
+
+
+class Metrics(Collector):
+    """`sizes` gives the store's statistics when scraped: level -> name -> number."""
+
+    def __init__(self, sizes: Callable[[], Mapping[str, Mapping[str, float]]]) -> None:
+        self.requests: Counter[tuple[str, str, str]] = Counter()
+        self.tokens: Counter[tuple[str, str]] = Counter()
+        self.dollars: Counter[tuple[str, str]] = Counter()
+        self.unstored: Counter[str] = Counter()
+        self.added, self.upstream, self.first = Histogram(ADDED), Histogram(UPSTREAM), Histogram(UPSTREAM)
+        self.retries = self.unpriced = self.stored = self.in_flight = self.modified_bytes = 0
+        self.sizes = sizes
+
+    def observe(self, event: Event) -> None:
+        trace = event.trace
+        self.requests[event.route, event.source, str(event.status)] += 1
+        waited = trace.upstream_seconds or 0.0
+        if event.route == "chat":
+            self.added.observe(max(0.0, event.seconds - waited))
+        if trace.saved:
+            self.dollars["saved", event.source] += trace.saved
+        if event.source != "upstream":
+            return
+        if trace.attempts > 1:
+            self.retries += trace.attempts - 1
+        self.upstream.observe(waited)
+        if trace.first_frame_seconds is not None:
+            self.first.observe(trace.first_frame_seconds)
+        self.modified_bytes += trace.modified_bytes
+        self.stored += trace.stored
+        if trace.refused_to_store:
+            self.unstored[_kind(trace.refused_to_store)] += 1
+        if trace.usage is not None:
+            self._spend(trace.usage, trace.cost)
+
+    def _spend(self, usage: Any, cost: float | None) -> None:
+        for kind in ("uncached", "read", "write_5m", "write_1h", "output"):
+            if count := getattr(usage, kind):
+                self.tokens[kind, "estimated" if usage.estimated else "reported"] += count
+        if cost is None:
+            self.unpriced += 1
+        else:
+            self.dollars["spent", "upstream"] += cost
+
+    def collect(self) -> Iterable[Metric]:
+        yield _counter("requests", "Requests by route, who answered, and status.", ("route", "source", "status"),
+                       self.requests)  # fmt: skip
+        yield _counter("upstream_tokens", "Tokens bought from providers, by class.", ("class", "counted"), self.tokens)
+        yield _counter("dollars", "US dollars spent upstream, and saved by answers from memory.", ("kind", "source"),
+                       self.dollars)  # fmt: skip
+        yield _counter("not_stored", "Answers that were not kept, by reason.", ("reason",),
+                       {(kind,): value for kind, value in self.unstored.items()})  # fmt: skip
+        for name, told, value in (
+            ("stored", "Answers that were kept.", self.stored),
+            ("upstream_retries", "Attempts beyond the first.", self.retries),
+            ("unpriced_requests", "Upstream answers whose model has no known price.", self.unpriced),
+            ("modified_bytes", "Bytes of request bodies that the proxy changed.", self.modified_bytes),
+        ):
+            yield CounterMetricFamily(f"warmgate_{name}", told, value=value)
+        yield _histogram("added_seconds", "Time a chat request spent in the proxy itself.", self.added)
+        yield _histogram("upstream_seconds", "Time waited for an upstream's answer.", self.upstream)
+        yield _histogram("first_frame_seconds", "Time to the first event of an upstream's stream.", self.first)
+        yield GaugeMetricFamily("warmgate_in_flight", "Requests being answered now.", value=self.in_flight)
+        yield from self._levels()
+
+    def _levels(self) -> Iterable[Metric]:
+        facts = GaugeMetricFamily("warmgate_store", "Statistics of the cache levels.", labels=("level", "fact"))
+        for level, figures in self.sizes().items():
+            for fact, value in figures.items():
+                facts.add_metric((level, fact), float(value))
+        yield facts
+
+
+def _kind(reason: str) -> str:
+    """A reason without its numbers and foreign words: the label set stays bounded."""
+    known = ("finish_reason length", "finish_reason content_filter", "no choices", "empty answer", "error event")
+    for kind in (*known, "tool arguments", "status", "larger than", "ttl 0"):
+        if reason.startswith(kind):
+            return kind
+    return "other"
+
+
+def _counter(
+    name: str, told: str, labels: tuple[str, ...], values: Mapping[tuple[str, ...], float]
+) -> CounterMetricFamily:
+    family = CounterMetricFamily(f"warmgate_{name}", told, labels=labels)
+    for key, value in list(values.items()):
+        family.add_metric(key, value)
+    return family
+
+
+def _histogram(name: str, told: str, histogram: Histogram) -> HistogramMetricFamily:
+    family = HistogramMetricFamily(f"warmgate_{name}", told)
+    family.add_metric((), histogram.buckets(), histogram.sum)
+    return family
+
+
+def exposition(collector: Collector) -> bytes:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(collector)
+    return generate_latest(registry)

@@ -1,0 +1,132 @@
+"""From a reply to HTTP: headers that tell what happened, and the body in the form that the client asked for."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from adapters.vocabulary import Call, Dialect, Form, Reply, Torn, Trace, Unfoldable
+
+EVENT_STREAM = "text/event-stream; charset=utf-8"
+SERVER = "warmgate"
+
+
+def headers_of(call: Call, reply: Reply, trace: Trace, seconds: float) -> CIMultiDict[str]:
+    """Everything the reply came with, and our own lines (RFC 9211 `Cache-Status`, RFC 9111 `Age`, Server-Timing)."""
+    headers = CIMultiDict(reply.headers)
+    headers.setdefault("Server", SERVER)
+    hit = trace.age is not None
+    parts = ["warmgate"]
+    if hit:
+        parts.append(f"hit; ttl={trace.ttl:.0f}")
+        headers["Age"] = str(int(trace.age or 0))
+    else:
+        parts.append(f"fwd={trace.why or 'bypass'}")
+        if trace.upstream_status is not None:
+            parts.append(f"fwd-status={trace.upstream_status}")
+        if trace.stored:
+            parts.append("stored")
+        if trace.source == "collapsed":
+            parts.append("collapsed")
+    if call.key:
+        parts.append(f'key="{call.key.hex()[:16]}"')
+    detail = trace.source if hit else trace.refused_to_store
+    if detail:
+        parts.append(f'detail="{detail}"' if " " in detail else f"detail={detail}")
+    headers.add("Cache-Status", "; ".join(parts))
+    if call.dialect is None:
+        return headers
+    headers["X-Cache-Status"] = "hit" if hit else STATUS_WORD.get(trace.why, "miss")
+    waited = trace.upstream_seconds or 0.0
+    timing = f"warmgate;dur={max(0.0, seconds - waited) * 1000:.2f}"
+    headers.add("Server-Timing", timing if hit else f"{timing}, upstream;dur={waited * 1000:.1f}")
+    if trace.usage is not None:
+        headers["X-Warmgate-Cost"] = f"cost={_money(trace.cost)}; saved={_money(trace.saved or 0.0)}"
+    return headers
+
+
+STATUS_WORD = {"miss": "miss", "request": "refresh", "bypass": "bypass", "": "bypass"}
+
+
+def _money(dollars: float | None) -> str:
+    return "unknown" if dollars is None else f"{dollars:.8f}".rstrip("0").rstrip(".") or "0"
+
+
+def error_headers(extra: tuple[tuple[str, str], ...] = ()) -> CIMultiDict[str]:
+    return CIMultiDict((("Content-Type", "application/json"), ("Server", SERVER), *extra))
+
+
+class Writer:
+    """Writes one reply; counts what it wrote. The form is changed only where what came is not what was asked for."""
+
+    def __init__(self, request: web.BaseRequest, call: Call) -> None:
+        self.request, self.call = request, call
+        self.bytes_out = 0
+        self.error = ""
+
+    async def write(self, reply: Reply, headers: CIMultiDict[str]) -> web.StreamResponse:
+        dialect = self.call.dialect
+        if reply.form is Form.WHOLE:
+            body = reply.body or b""
+            if self.call.stream and reply.status < 300 and reply.answer is not None:
+                try:
+                    body = unfolded(self.call, reply)
+                    headers["Content-Type"] = EVENT_STREAM
+                except Unfoldable:
+                    self.error = "unfoldable"  # what came is all there is: it goes out as it came
+            return await self._send(reply.status, headers, body)
+        if reply.form is Form.EVENTS and not self.call.stream and dialect is not None:
+            return await self._folded(reply, headers, dialect)
+        return await self._stream(reply, headers, dialect)
+
+    async def _send(self, status: int, headers: CIMultiDict[str], body: bytes) -> web.StreamResponse:
+        response = web.Response(status=status, headers=headers, body=body)
+        self.bytes_out = len(body)
+        return response
+
+    async def _folded(self, reply: Reply, headers: CIMultiDict[str], dialect: Dialect) -> web.StreamResponse:
+        """An event stream for a client who asked for the whole answer."""
+        headers["Content-Type"] = "application/json"
+        try:
+            async with aclosing(reply.frames):
+                async for _ in reply.frames:
+                    pass  # the answer puts its frames down itself
+            if reply.answer is None:
+                raise Unfoldable("a stream without an answer to fold")
+            body = reply.answer.body()
+        except (Torn, Unfoldable) as error:
+            self.error = "torn" if isinstance(error, Torn) else "unfoldable"
+            told = "the upstream's stream broke off" if isinstance(error, Torn) else str(error)
+            return await self._send(502, headers, dialect.error(told, kind="api_error", code=f"upstream_{self.error}"))
+        return await self._send(reply.status, headers, body)
+
+    async def _stream(
+        self, reply: Reply, headers: CIMultiDict[str], dialect: Dialect | None
+    ) -> web.StreamResponse:
+        response = web.StreamResponse(status=reply.status, headers=headers)
+        async with aclosing(reply.frames):
+            await response.prepare(self.request)
+            try:
+                async for frame in reply.frames:
+                    await response.write(frame.raw)
+                    self.bytes_out += len(frame.raw)
+            except Torn as torn:
+                self.error = "torn"
+                if dialect is None:
+                    # Only a connection that breaks tells this client that the body is not complete.
+                    if self.request.transport is not None:
+                        self.request.transport.abort()
+                elif not torn.told:
+                    frame = dialect.error_frame(torn.message, kind="api_error", code="upstream_torn")
+                    await response.write(frame.raw)
+        await response.write_eof()
+        return response
+
+
+def unfolded(call: Call, reply: Reply) -> bytes:
+    assert call.dialect is not None
+    assert reply.answer is not None
+    frames = call.dialect.unfold(reply.answer.message(), usage=call.wants_usage)
+    return b"".join([frame.raw for frame in frames])

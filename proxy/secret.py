@@ -1,0 +1,39 @@
+"""The secret of this installation, with which credentials are hashed into tenants."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+log = logging.getLogger("warmgate")
+
+NAME = "tenant.key"
+LENGTH = 32
+
+
+def install_secret(directory: Path | None) -> bytes:
+    """32 bytes, created once in `directory` with mode 0600; without one (or where it can't be written) made anew.
+
+    A new secret makes stored answers unreachable, never shared: tenants are hashed with it.
+    """
+    if directory is None:
+        return os.urandom(LENGTH)
+    path = directory / NAME
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        secret = os.urandom(LENGTH)
+        draft = directory / f"{NAME}.{os.getpid()}"
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secret)
+        try:
+            os.link(draft, path)  # whole or not at all, and the first of several workers wins
+        except FileExistsError:
+            secret = path.read_bytes()
+        finally:
+            draft.unlink()
+    except OSError as error:
+        log.warning("the tenants' secret can't be kept in %s (%s): stored answers last until the end", directory, error)
+        return os.urandom(LENGTH)
+    return secret if len(secret) >= 16 else os.urandom(LENGTH)

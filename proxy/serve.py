@@ -1,0 +1,106 @@
+"""`warmgate serve`: one process, or several workers on one port."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from proxy.app import build
+from proxy.config import Settings
+from proxy.server import HttpServer, listen, reserve, until_stopped
+
+log = logging.getLogger("warmgate")
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Which of the workers this process is; the first one announces the address."""
+
+    index: int = 0
+    of: int = 1
+
+
+def serve(settings: Settings, env: Mapping[str, str]) -> int:
+    """Serves until SIGTERM or SIGINT; the exit code."""
+    workers = settings.listen.workers
+    if workers == 1 or settings.listen.unix:
+        return _run(settings, env, Worker())
+    holder, port = reserve(settings.listen.host, settings.listen.port)
+    try:
+        return _supervise(settings.at_port(port), env, workers)
+    finally:
+        holder.close()
+
+
+def _run(settings: Settings, env: Mapping[str, str], worker: Worker) -> int:
+    try:
+        import uvloop
+    except ImportError:  # not on every platform
+        return asyncio.run(_serve(settings, env, worker))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(settings, env, worker))
+
+
+async def _serve(settings: Settings, env: Mapping[str, str], worker: Worker) -> int:
+    app = await build(settings, env)
+    shutdown = settings.listen.shutdown
+    server = HttpServer(app.edge, headers=settings.limits.headers, body=settings.limits.body, shutdown=shutdown)
+    place = settings.listen
+    try:
+        runner, addresses = await listen(
+            server, host=place.host, port=place.port, unix=place.unix, reuse_port=worker.of > 1
+        )
+    except OSError as error:
+        sys.stderr.write(f"warmgate: can't listen on {place.unix or f'{place.host}:{place.port}'}: {error.strerror}\n")
+        await app.close(0)
+        return 1
+    if worker.index == 0:
+        _announce(addresses, settings)
+    await until_stopped(asyncio.get_running_loop(), SIGNALS)
+    log.info("stopping: no new connections, up to %g s for %d requests", shutdown, app.edge.gate.in_flight)
+    app.edge.gate.draining = True
+    await runner.cleanup()
+    await app.close(shutdown)
+    return 0
+
+
+def _announce(addresses: list[str], settings: Settings) -> None:
+    for address in addresses:
+        base = address if address.startswith("unix:") else f"{address}/v1"
+        sys.stdout.write(f"warmgate is listening on {base} -> {settings.upstream.shown()}\n")
+    sys.stdout.flush()
+
+
+def _supervise(settings: Settings, env: Mapping[str, str], workers: int) -> int:
+    """Forks the workers, passes signals on, and ends with them. One that dies by itself ends all: whoever runs the
+    proxy (systemd, Kubernetes) restarts it, and sees that it died."""
+    children: list[int] = []
+    for index in range(workers):
+        pid = os.fork()
+        if pid == 0:
+            os._exit(_run(settings, env, Worker(index, workers)))
+        children.append(pid)
+
+    def pass_on(number: int, _frame: object) -> None:
+        for child in children:
+            os.kill(child, number)
+
+    for number in SIGNALS:
+        signal.signal(number, pass_on)
+    code = 0
+    while children:
+        pid, status = os.wait()
+        children.remove(pid)
+        ended = os.waitstatus_to_exitcode(status)
+        if ended != 0 and code == 0:
+            code = 1
+            sys.stderr.write(f"warmgate: worker {pid} ended with {ended}\n")
+            pass_on(signal.SIGTERM, None)
+    return code

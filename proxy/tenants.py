@@ -1,0 +1,123 @@
+"""Who is calling, decided before anything is looked up.
+
+Pass-through: the client's own provider key is forwarded; the tenant is a keyed hash of it, and a stored answer is
+served only while the provider has accepted that key recently. Managed: the proxy issues the keys and holds the
+provider's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from contextlib import aclosing
+from typing import NamedTuple, Protocol
+
+from cachetools import TTLCache
+
+from adapters.vocabulary import Call, Clock, Handler, Refused, Reply, UpstreamError
+from cache.key import STEERING_HEADERS
+
+CREDENTIALS = ("Authorization", "x-api-key", "api-key", "Cookie")
+"""Request headers that may prove who somebody is to a provider."""
+
+SHARED = "shared"
+"""The one tenant there is when tenants share a cache."""
+
+
+class Identity(NamedTuple):
+    tenant: str
+    """Whose cache this is."""
+    credential: str
+    """A keyed hash of what was shown: what the provider's acceptance is remembered by."""
+
+
+class Tenancy(Protocol):
+    def identify(self, headers: Mapping[str, str]) -> Identity:
+        """Raises `Refused` (401) where the caller may not use this proxy."""
+
+
+class PassThrough:
+    """`secret`: 16 to 64 bytes, kept with the store, so that hashes outlive a restart and mean nothing elsewhere."""
+
+    def __init__(self, secret: bytes, *, share_cache: bool) -> None:
+        self.secret, self.share_cache = secret, share_cache
+
+    def identify(self, headers: Mapping[str, str]) -> Identity:
+        shown = "\0".join([headers.get(name, "") for name in CREDENTIALS])
+        mark = hashlib.blake2b(shown.encode(errors="surrogateescape"), key=self.secret, digest_size=16).hexdigest()
+        return Identity(SHARED if self.share_cache else mark, mark)
+
+
+class Managed:
+    """`keys`: the issued keys and the tenant of each. Only their hashes are kept."""
+
+    def __init__(self, keys: Mapping[str, str], *, share_cache: bool) -> None:
+        self._tenants = {_mark(key): tenant for key, tenant in keys.items()}
+        self.share_cache = share_cache
+
+    def identify(self, headers: Mapping[str, str]) -> Identity:
+        shown = headers.get("Authorization", "")
+        scheme, _, key = shown.partition(" ")
+        if scheme.lower() != "bearer":
+            key = headers.get("x-api-key") or headers.get("api-key") or ""
+        mark = _mark(key.strip())
+        tenant = self._tenants.get(mark)
+        if tenant is None:
+            raise Refused(
+                401,
+                "no valid key of this proxy was sent (Authorization: Bearer KEY)",
+                kind="authentication_error",
+                code="invalid_api_key",
+            )
+        return Identity(SHARED if self.share_cache else tenant, mark)
+
+
+def _mark(key: str) -> str:
+    return hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()
+
+
+class Trusted:
+    """Admission where the proxy itself checked the key."""
+
+    def fresh(self, call: Call) -> bool:
+        return True
+
+    async def refusal(self, call: Call) -> Reply | None:
+        return None
+
+
+class Admitted:
+    """Around the upstream: remembers for `window` seconds which credentials the provider accepted.
+
+    Being asked about one it does not know, it lists the models with it, which costs nothing.
+    """
+
+    def __init__(self, inner: Handler, *, window: float, clock: Clock, most: int = 100_000) -> None:
+        self.inner = inner
+        self._accepted: TTLCache[str, bool] = TTLCache(maxsize=most, ttl=window, timer=clock)
+
+    async def __call__(self, call: Call) -> Reply:
+        reply = await self.inner(call)
+        self._learn(call.credential, reply.status)
+        return reply
+
+    def _learn(self, credential: str, status: int) -> None:
+        if 200 <= status < 300:
+            self._accepted[credential] = True
+        elif status in (401, 403):
+            self._accepted.pop(credential, None)
+
+    def fresh(self, call: Call) -> bool:
+        return call.credential in self._accepted
+
+    async def refusal(self, call: Call) -> Reply | None:
+        shown = {k: v for k in (*CREDENTIALS, *STEERING_HEADERS, "anthropic-version") if (v := call.headers.get(k))}
+        reply = await self.inner(Call("GET", "/models", shown, b"", credential=call.credential))
+        self._learn(call.credential, reply.status)
+        async with aclosing(reply.frames):
+            if reply.status < 300:
+                return None
+            if reply.status not in (401, 403):
+                raise UpstreamError(f"the provider answered {reply.status} when asked about a key")
+            body = b"".join([frame.raw async for frame in reply.frames])
+        return Reply.whole(reply.status, reply.headers, body, source="upstream")

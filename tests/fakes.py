@@ -1,0 +1,222 @@
+"""Small real implementations for tests: a clock, a provider that does as it is told, a running proxy."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+from proxy.config_file import loads, override
+
+from proxy.app import App, build
+from proxy.server import HttpServer, listen
+
+KEY = "sk-test-0123456789abcdef"
+CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "What is the capital of France?"}]}
+
+
+class Clock:
+    """A clock that moves when told."""
+
+    def __init__(self, now: float = 1_000_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def tick(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def completion(text: str = "Paris.", *, finish: str = "stop", **more: Any) -> dict[str, Any]:
+    """A whole answer as OpenAI sends it."""
+    return {
+        "id": "chatcmpl-123",
+        "object": "chat.completion",
+        "created": 1_700_000_000,
+        "model": "gpt-4o-2024-08-06",
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": text, "refusal": None},
+                "logprobs": None,
+                "finish_reason": finish,
+            }
+        ],
+        "usage": {
+            "prompt_tokens": 2000,
+            "completion_tokens": 100,
+            "total_tokens": 2100,
+            "prompt_tokens_details": {"cached_tokens": 1024},
+        },
+        "system_fingerprint": "fp_abc",
+    } | more
+
+
+def chunks(text: str = "Paris is it.", *, finish: str | None = "stop", usage: bool = False) -> list[bytes]:
+    """A stream as OpenAI sends it, `[DONE]` included."""
+    head = {
+        "id": "chatcmpl-123",
+        "object": "chat.completion.chunk",
+        "created": 1_700_000_000,
+        "model": "gpt-4o-2024-08-06",
+        "system_fingerprint": "fp_abc",
+    }
+
+    def event(**more: Any) -> bytes:
+        return b"data: " + json.dumps(head | more | ({"usage": None} if usage and "usage" not in more else {})).encode()
+
+    def choice(delta: dict[str, Any], reason: str | None = None) -> list[dict[str, Any]]:
+        return [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}]
+
+    events = [event(choices=choice({"role": "assistant", "content": "", "refusal": None}))]
+    words = text.split(" ")
+    events += [event(choices=choice({"content": word + " " * (i + 1 < len(words))})) for i, word in enumerate(words)]
+    if finish:
+        events.append(event(choices=choice({}, finish)))
+    if usage:
+        events.append(event(choices=[], usage=completion()["usage"]))
+    return [line + b"\n\n" for line in [*events, b"data: [DONE]"]]
+
+
+@dataclass
+class Seen:
+    """One request as the provider received it."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+Script = Callable[[web.Request, Seen], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class Provider:
+    """A provider on loopback that records what it sees and answers by its script."""
+
+    script: Script
+    seen: list[Seen] = field(default_factory=list)
+    hung_up: asyncio.Event = field(default_factory=asyncio.Event)
+    base_url: str = ""
+
+    @property
+    def calls(self) -> int:
+        """How many chat requests came."""
+        return sum(seen.path.startswith("/v1/chat") for seen in self.seen)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        seen = Seen(request.method, request.path_qs, dict(request.headers), body)
+        self.seen.append(seen)
+        try:
+            return await self.script(request, seen)
+        except (ConnectionResetError, asyncio.CancelledError):
+            self.hung_up.set()
+            raise
+
+
+async def send(request: web.Request, events: list[bytes], *, after: Callable[[int], Awaitable[None]] | None = None,
+               ) -> web.StreamResponse:  # fmt: skip
+    """Streams events; `after(i)` is awaited behind the i-th, to wait for a gate or to tear the connection."""
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
+    await response.prepare(request)
+    for index, event in enumerate(events):
+        await response.write(event)
+        if after is not None:
+            await after(index)
+    await response.write_eof()
+    return response
+
+
+async def answer(request: web.Request, seen: Seen) -> web.StreamResponse:
+    """The default script: a well-behaved provider."""
+    if not seen.path.startswith("/v1/chat/completions"):
+        return web.json_response({"path": seen.path, "size": len(seen.body)})
+    body = json.loads(seen.body)
+    if not body.get("stream"):
+        return web.json_response(completion(), headers={"x-request-id": "req_1"})
+    return await send(request, chunks(usage=bool((body.get("stream_options") or {}).get("include_usage"))))
+
+
+def answers(value: Any, status: int = 200, **headers: str) -> Script:
+    """A script that always sends this JSON value (or these bytes)."""
+
+    async def script(request: web.Request, seen: Seen) -> web.StreamResponse:
+        body = value if isinstance(value, bytes) else json.dumps(value).encode()
+        named = {"Content-Type": "application/json"} | {k.replace("_", "-"): v for k, v in headers.items()}
+        return web.Response(status=status, body=body, headers=named)
+
+    return script
+
+
+@asynccontextmanager
+async def provider(script: Script = answer) -> AsyncIterator[Provider]:
+    fake = Provider(script)
+    app = web.Application(client_max_size=1 << 30)
+    app.router.add_route("*", "/{tail:.*}", fake.handle)
+    runner = web.AppRunner(app, handler_cancellation=True, auto_decompress=False, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    fake.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    try:
+        yield fake
+    finally:
+        await runner.cleanup()
+
+
+@dataclass
+class Proxy:
+    """The proxy, listening on loopback."""
+
+    app: App
+    root: str
+    session: aiohttp.ClientSession
+
+    @property
+    def base_url(self) -> str:
+        return f"{self.root}/v1"
+
+    def post(self, body: Any = CHAT, *, path: str = "/chat/completions", key: str = KEY, **headers: str) -> Any:
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        named = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
+        named |= {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.session.post(self.base_url + path, data=raw, headers=named)
+
+    async def chat(self, body: Any = CHAT, **more: str) -> tuple[int, dict[str, str], bytes]:
+        async with self.post(body, **more) as response:
+            return response.status, dict(response.headers), await response.read()
+
+
+@asynccontextmanager
+async def proxy(upstream: str, directory: Path | None = None, config: str = "") -> AsyncIterator[Proxy]:
+    """Runs the proxy as `serve` does; with a directory the store is there, else only in memory."""
+    settings = loads(config or "{}", name="test")
+    changes: dict[str, Any] = {"upstream.base_url": upstream}
+    if directory is None:
+        changes["cache.multi_level.l2.enabled"] = False
+    else:
+        changes["cache.multi_level.l2.persistence_path"] = str(directory / "answers.sqlite")
+    async with serving(settings, changes) as running:
+        yield running
+
+
+@asynccontextmanager
+async def serving(settings: Any, changes: dict[str, Any]) -> AsyncIterator[Proxy]:
+    settings = override(settings, changes)
+    app = await build(settings, {"PROVIDER_KEY": "sk-provider", "TEAM_A": "wg-team-a", "TEAM_B": "wg-team-b"})
+    server = HttpServer(app.edge, headers=settings.limits.headers, body=settings.limits.body, shutdown=1.0)
+    runner, addresses = await listen(server, host="127.0.0.1", port=0, unix=None, reuse_port=False)
+    async with aiohttp.ClientSession() as session:
+        try:
+            yield Proxy(app, addresses[0], session)
+        finally:
+            await runner.cleanup()
+            await app.close(1.0)
