@@ -1,0 +1,217 @@
+"""The dialect of OpenAI's chat completions, as spoken by OpenAI and by everybody who copied it (read 2026-11)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from adapters.openai_fold import fold, is_end, is_error
+from adapters.openai_unfold import unfold
+from adapters.sse import Frame, frame_of
+from adapters.usage import Usage, count
+from adapters.vocabulary import Dialect, Refused
+
+STORABLE = frozenset({"stop", "tool_calls"})
+"""Finish reasons of an answer that is what it would be next time: not cut at a limit, not filtered, not failed."""
+
+SAYING = ("content", "tool_calls", "refusal", "audio", "reasoning_content", "reasoning")
+"""Members of which a message must have one that is not empty."""
+
+NUMBERS = (b"NaN", b"Infinity", b"-Infinity")
+"""What some encoders write for numbers that JSON does not have."""
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+class OpenAIChat:
+    """`adapters.vocabulary.Dialect`, chat completions."""
+
+    name = "openai-chat"
+
+    fold = staticmethod(fold)
+    unfold = staticmethod(unfold)
+    is_end = staticmethod(is_end)
+    is_error = staticmethod(is_error)
+
+    def parse(self, raw: bytes) -> dict[str, Any]:
+        """Checks what the proxy itself reads; every other member is the provider's to judge."""
+        body = _decoded(raw)
+        if type(body) is not dict:
+            raise Refused(400, "the request body must be a JSON object")
+        _check(body)
+        return body
+
+    def wants_stream(self, body: Mapping[str, Any]) -> bool:
+        return body.get("stream") is True
+
+    def wants_usage(self, body: Mapping[str, Any]) -> bool:
+        options = body.get("stream_options")
+        return isinstance(options, dict) and options.get("include_usage") is True
+
+    def usage(self, message: Mapping[str, Any]) -> Usage | None:
+        """None where the counts are absent or no counts. Groq's streams keep them in `x_groq`."""
+        usage = message.get("usage")
+        if usage is None:
+            usage = _mapping(message.get("x_groq")).get("usage")
+        return _usage(usage) if isinstance(usage, dict) else None
+
+    def stream_usage(self, frames: Sequence[Frame]) -> Usage | None:
+        for frame in reversed(frames):
+            if b'"usage"' not in frame.raw:
+                continue
+            try:
+                event = frame.json()
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                continue
+            usage = self.usage(event) if isinstance(event, dict) else None
+            if usage is not None:
+                return usage
+        return None
+
+    def objection(self, message: Mapping[str, Any]) -> str:
+        if message.get("error") is not None:
+            return "error"
+        choices = message.get("choices")
+        if not isinstance(choices, list) or not choices:
+            return "no choices"
+        return next((reason for choice in choices if (reason := _objection(_mapping(choice)))), "")
+
+    def finish(self, message: Mapping[str, Any]) -> str:
+        choices = message.get("choices")
+        reasons = [_mapping(choice).get("finish_reason") for choice in choices] if isinstance(choices, list) else []
+        return ",".join(reason for reason in reasons if isinstance(reason, str))
+
+    def error(self, message: str, *, kind: str, param: str | None = None, code: str | None = None) -> bytes:
+        return _encode({"error": {"message": message, "type": kind, "param": param, "code": code}})
+
+    def error_frame(self, message: str, *, kind: str, code: str | None = None) -> Frame:
+        return frame_of(self.error(message, kind=kind, code=code))
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _decoded(raw: bytes) -> Any:
+    """Never puts anything of the body into a message: it may end in a log."""
+    try:
+        body = _decode(raw)
+        _check_members(raw, _encode(body))
+    except msgspec.MsgspecError as error:
+        raise Refused(400, _malformed(raw, str(error))) from None
+    except UnicodeDecodeError:
+        raise Refused(400, "the request body is not JSON: a string is not valid UTF-8") from None
+    except RecursionError:
+        raise Refused(400, "the request body is nested too deeply") from None
+    return body
+
+
+def _malformed(raw: bytes, reason: str) -> str:
+    if not raw.strip():
+        return "the request body is empty"
+    place = re.search(r"\(byte (\d+)\)", reason)
+    if place and raw.startswith(NUMBERS, int(place[1])):
+        return f"the request body is not JSON: NaN and Infinity are no numbers (byte {place[1]})"
+    return f"the request body is not JSON: {reason.removeprefix('JSON is malformed: ')}"
+
+
+def _check_members(raw: bytes, encoded: bytes) -> None:
+    r"""Refuses a member that stands twice in one object: decoders differ in which of the two they believe.
+
+    A dropped member takes at least two quotation marks with it, and encoding what is left brings none but those that
+    stood there as `\u0022`. So equal counts prove that nothing was dropped; only where they differ is it worth looking.
+    """
+    quotes = raw.count(b'"') + raw.count(rb"\u0022")
+    if quotes != encoded.count(b'"'):
+        # Numbers are left as text: whether Python can hold them is not the question here.
+        json.loads(raw, object_pairs_hook=_distinct, parse_int=str, parse_float=str)
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> None:
+    names: set[str] = set()
+    for name, _ in pairs:
+        if name in names:
+            raise Refused(400, f"the member {json.dumps(name[:64])} occurs twice in one object")
+        names.add(name)
+
+
+def _check(body: dict[str, Any]) -> None:
+    model = body.get("model")
+    if type(model) is not str or not model:
+        raise Refused(400, "`model` must be a non-empty string", param="model")
+    messages = body.get("messages")
+    if type(messages) is not list or not messages:
+        raise Refused(400, "`messages` must be a non-empty array", param="messages")
+    for place, message in enumerate(messages):
+        if type(message) is not dict:
+            raise Refused(400, "a message must be an object", param=f"messages[{place}]")
+    if not isinstance(body.get("stream"), bool | None):
+        raise Refused(400, "`stream` must be true or false", param="stream")
+    if not isinstance(body.get("stream_options"), dict | None):
+        raise Refused(400, "`stream_options` must be an object", param="stream_options")
+    n = body.get("n")
+    if n is not None and (type(n) is not int or n < 1):
+        raise Refused(400, "`n` must be an integer, 1 or more", param="n")
+
+
+def _usage(usage: dict[str, Any]) -> Usage | None:
+    """`prompt_tokens` includes what was read from and written to the provider's cache; here the three are apart.
+
+    DeepSeek says `prompt_cache_hit_tokens` and Moonshot `cached_tokens` for what OpenAI says in the details; where
+    several are there they are the same tokens. xAI counts reasoning beside the completion, which only its total shows.
+    """
+    if not any(type(usage.get(name)) is int for name in ("prompt_tokens", "completion_tokens")):
+        return None
+    details = _mapping(usage.get("prompt_tokens_details"))
+    hit = count(usage, "prompt_cache_hit_tokens")
+    prompt = count(usage, "prompt_tokens") or hit + count(usage, "prompt_cache_miss_tokens")
+    read = min(max(count(details, "cached_tokens"), hit, count(usage, "cached_tokens")), prompt)
+    written = min(count(details, "cache_write_tokens"), prompt - read)
+    output = count(usage, "completion_tokens")
+    reasoning = count(_mapping(usage.get("completion_tokens_details")), "reasoning_tokens")
+    if reasoning and count(usage, "total_tokens") == prompt + output + reasoning:
+        output += reasoning
+    return Usage(
+        uncached=prompt - read - written,
+        read=read,
+        write_5m=written,
+        output=output,
+        reasoning=min(reasoning, output),
+    )
+
+
+def _objection(choice: dict[str, Any]) -> str:
+    finish = choice.get("finish_reason")
+    if not isinstance(finish, str):
+        return "no finish_reason"
+    if finish not in STORABLE:
+        return f"finish_reason {finish}"
+    message = _mapping(choice.get("message"))
+    calls = message.get("tool_calls") or []
+    if not isinstance(calls, list) or not all(_parses(_mapping(call)) for call in calls):
+        return "tool arguments do not parse"
+    if finish == "tool_calls" and not calls:
+        return "no tool calls"
+    return "" if any(message.get(name) for name in SAYING) else "empty answer"
+
+
+def _parses(call: dict[str, Any]) -> bool:
+    """Whether a tool can be called with this. The input of a custom tool is free text."""
+    if isinstance(call.get("custom"), dict):
+        return isinstance(call["custom"].get("input"), str)
+    arguments = _mapping(call.get("function")).get("arguments")
+    if not isinstance(arguments, str):
+        return False
+    try:
+        _decode(arguments)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return False
+    return True
+
+
+OPENAI_CHAT: Dialect = OpenAIChat()
