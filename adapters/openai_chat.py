@@ -81,6 +81,26 @@ class OpenAIChat:
             return "no choices"
         return next((reason for choice in choices if (reason := _objection(_mapping(choice)))), "")
 
+    def is_usage_only(self, frame: Frame) -> bool:
+        if b'"usage"' not in frame.raw:
+            return False
+        event = _event(frame)
+        return event.get("choices") == [] and isinstance(event.get("usage"), dict)
+
+    def frames_objection(self, frames: Sequence[Frame]) -> str:
+        """By finish reasons alone: arguments that do not fold can't be tried."""
+        open_choices: set[Any] = set()
+        finished: set[Any] = set()
+        for frame in frames:
+            for choice in _event(frame).get("choices") or []:
+                index, reason = _mapping(choice).get("index"), _mapping(choice).get("finish_reason")
+                if reason is not None and reason not in STORABLE:
+                    return f"finish_reason {reason}"
+                (open_choices if reason is None else finished).add(index)
+        if not finished:
+            return "no choices"
+        return "no finish_reason" if open_choices - finished else ""
+
     def finish(self, message: Mapping[str, Any]) -> str:
         choices = message.get("choices")
         reasons = [_mapping(choice).get("finish_reason") for choice in choices] if isinstance(choices, list) else []
@@ -91,6 +111,14 @@ class OpenAIChat:
 
     def error_frame(self, message: str, *, kind: str, code: str | None = None) -> Frame:
         return frame_of(self.error(message, kind=kind, code=code))
+
+
+def _event(frame: Frame) -> dict[str, Any]:
+    """The object of one event; empty where it has none."""
+    try:
+        return _mapping(frame.json()) if frame.data else {}
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return {}
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from asyncio.subprocess import PIPE, Process
-from collections import Counter
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -56,7 +56,7 @@ class Layer:
 @dataclass
 class Ledger:
     layers: dict[str, Layer] = field(default_factory=dict)
-    dollars: Counter[tuple[str, str]] = field(default_factory=Counter)
+    dollars: dict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
     """Spent or saved, and by whom, as the proxy's own metrics say."""
     failures: list[str] = field(default_factory=list)
 

@@ -99,8 +99,7 @@ class Exchange:
             return self._error(dialect, refused)
         except UpstreamError as error:
             self.trace.error = error.code
-            refused = Refused(error.status, error.message, kind="api_error", code=error.code)
-            return self._error(dialect, refused)
+            return self._error(dialect, Refused(error.status, error.message, kind="api_error", code=error.code))
         except Torn as torn:
             self.trace.error = "torn"
             return self._error(dialect, Refused(502, torn.message, kind="api_error", code="upstream_torn"))

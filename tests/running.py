@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from proxy.config import Settings
-from proxy.config_file import loads, override
 
 from proxy.app import App, build
+from proxy.config import Settings
+from proxy.config_file import loads, override
 from proxy.server import HttpServer, listen
 from tests.fakes import CHAT, KEY
 
@@ -46,7 +46,7 @@ class Proxy:
 @asynccontextmanager
 async def proxy(upstream: str, directory: Path | None = None, config: str = "") -> AsyncIterator[Proxy]:
     """Runs the proxy as `serve` does; with a directory the store is there, else only in memory."""
-    settings = loads(config or "{}", name="test")
+    settings = loads(config, "test")
     changes: dict[str, Any] = {"upstream.base_url": upstream}
     if directory is None:
         changes["cache.multi_level.l2.enabled"] = False
