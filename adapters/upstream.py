@@ -46,6 +46,9 @@ HOP_BY_HOP = frozenset(
 NOT_SENT = HOP_BY_HOP | {"host", "expect", "content-length"}
 """Request headers that are made anew for the upstream's connection."""
 
+NOT_ADDED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+"""Headers that aiohttp would add by itself; a session for `Upstream` is made with `skip_auto_headers=NOT_ADDED`."""
+
 CREDENTIALS = ("authorization", "api-key", "x-api-key")
 
 RETRIED = frozenset({408, 429, 500, 502, 503, 504, 529})
@@ -131,7 +134,6 @@ class Upstream:
                     headers=self._headers(call),
                     allow_redirects=False,
                     auto_decompress=call.dialect is not None,
-                    skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
                     timeout=self._timeout,
                 )
         except aiohttp.ConnectionTimeoutError as error:

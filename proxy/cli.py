@@ -102,3 +102,7 @@ def _run_replay(options: argparse.Namespace) -> int:
 
 def _run_demo(options: argparse.Namespace) -> int:
     return demo.run(sys.stdout)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

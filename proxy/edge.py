@@ -135,6 +135,7 @@ class Exchange:
         )  # fmt: skip
         self.call = call
         if dialect is None:
+            self._check_length()
             call.body = self._chunks() if self.request.can_read_body else b""
             reply = await self.edge.relay(call)
         else:
@@ -168,28 +169,34 @@ class Exchange:
         call.wants_usage = not call.stream or dialect.wants_usage(body)
 
     async def _body(self) -> bytes:
-        chunks = []
-        async for chunk in self._chunks():
-            chunks.append(chunk)
+        """The whole body; raises `Refused` above the limit or where it breaks off."""
+        self._check_length()
+        content, chunks, size = self.request.content, [], 0
+        while not content.at_eof():
+            chunks.append(await self._chunk())
+            size = self._checked(size + len(chunks[-1]))
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def _chunks(self) -> AsyncIterator[bytes]:
-        """The request's body as it arrives; raises `Refused` above the limit or where it breaks off."""
-        limit, content = self.edge.body_limit, self.request.content
+        """The same piece by piece, for a route where nobody reads it."""
         size = 0
-        if (self.request.content_length or 0) > limit:
-            raise Refused(413, f"the body exceeds {limit} bytes", code="body_too_large")
-        while True:
-            try:
-                chunk = await content.readany()
-            except web.RequestPayloadError as error:
-                raise Refused(400, "the body broke off", code="body_incomplete") from error
-            if not chunk:
-                return
-            size += len(chunk)
-            if size > limit:
-                raise Refused(413, f"the body exceeds {limit} bytes", code="body_too_large")
+        while chunk := await self._chunk():
+            size = self._checked(size + len(chunk))
             yield chunk
+
+    async def _chunk(self) -> bytes:
+        try:
+            return await self.request.content.readany()
+        except web.RequestPayloadError as error:
+            raise Refused(400, "the body broke off", code="body_incomplete") from error
+
+    def _check_length(self) -> None:
+        self._checked(self.request.content_length or 0)
+
+    def _checked(self, size: int) -> int:
+        if size > self.edge.body_limit:
+            raise Refused(413, f"the body exceeds {self.edge.body_limit} bytes", code="body_too_large")
+        return size
 
     def _error(self, dialect: Dialect, refused: Refused) -> web.StreamResponse:
         self.status = refused.status

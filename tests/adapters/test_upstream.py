@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from adapters.openai_chat import OPENAI_CHAT
-from adapters.upstream import Patience, Retries, Upstream, end_to_end, retry_after
+from adapters.upstream import NOT_ADDED, Patience, Retries, Upstream, end_to_end, retry_after
 from adapters.vocabulary import Call, Form, Reply, Torn, UpstreamError
 from tests.fakes import CHAT, Clock, Script, Seen, answer, answers, chunks, completion, provider, send
 
@@ -44,7 +44,7 @@ async def upstream(base_url: str, naps: Naps | None = None, **more: Any) -> Asyn
         "chance": lambda: 0.5,
         "wall": Clock(),
     }
-    async with aiohttp.ClientSession(auto_decompress=False) as session:
+    async with aiohttp.ClientSession(auto_decompress=False, skip_auto_headers=NOT_ADDED) as session:
         yield Upstream(session, base_url, **(chosen | more))
 
 
