@@ -320,6 +320,8 @@ class Call:
     """Whether the answer must carry usage: whole answers do, streams where the client asked for it."""
     trace: Trace = field(default_factory=Trace)
     key: bytes = b""
+    digest: list[bytes] = field(default_factory=list)
+    """Of the canonical body, once somebody computed it; shared by all calls with the same bytes."""
 
     @property
     def model(self) -> str:
