@@ -236,7 +236,8 @@ def end_to_end(headers: Mapping[str, str], *, decoded: bool) -> Headers:
     dropped = HOP_BY_HOP | named_by_connection(headers)
     if decoded:
         dropped = dropped | {"content-length", "content-encoding"}
-    return tuple((name, value) for name, value in headers.items() if name.lower() not in dropped)
+    # `str`: the names are of a subclass that only aiohttp knows, and these go to disk.
+    return tuple([(str(name), value) for name, value in headers.items() if name.lower() not in dropped])
 
 
 def retry_after(headers: Mapping[str, str], wall: Clock) -> float | None:

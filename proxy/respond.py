@@ -42,6 +42,8 @@ def headers_of(call: Call, reply: Reply, trace: Trace, seconds: float) -> CIMult
     waited = trace.upstream_seconds or 0.0
     timing = f"warmgate;dur={max(0.0, seconds - waited) * 1000:.2f}"
     headers.add("Server-Timing", timing if hit else f"{timing}, upstream;dur={waited * 1000:.1f}")
+    if trace.modified_bytes:
+        headers["X-Warmgate-Modified"] = str(trace.modified_bytes)
     if trace.usage is not None:
         headers["X-Warmgate-Cost"] = f"cost={_money(trace.cost)}; saved={_money(trace.saved or 0.0)}"
     return headers
