@@ -66,6 +66,7 @@ class Disk:
         """Start the thread and read the keys. A file that can't be opened now is tried again later."""
         if self._owner is None:
             loop = asyncio.get_running_loop()
+            self._pending = 0
             self._owner = Owner(self._store, loop, self._settle, poll=self._poll)
             self._owner.start()
             await self.refresh()
@@ -73,10 +74,10 @@ class Disk:
     async def close(self) -> None:
         """Write what waits, then close the file. Afterwards every get is a miss."""
         owner, self._owner = self._owner, None
-        if owner is not None and owner.alive:
+        if owner is not None:
             ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            owner.submit(Op("stop", None, ended))
-            await ended
+            if owner.submit(Op("stop", None, ended)):
+                await ended
             owner.join()  # telling us was the last thing it did
 
     def might_have(self, key: bytes) -> bool:
@@ -142,13 +143,11 @@ class Disk:
 
     async def _soon(self, op: Op) -> Any:
         """The result, or `op.otherwise` when it does not come in time."""
-        owner = self._owner
-        if owner is None or not owner.alive:
-            return op.otherwise
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
+        if self._owner is None or not self._owner.submit(op._replace(future=future)):
+            return op.otherwise
         self._pending += op.size
-        owner.submit(op._replace(future=future))
         # A bare timer: `asyncio.timeout` would cancel the caller's task, `wait_for` costs several times as much.
         timer = loop.call_later(self._patience, self._give_up, future, op.otherwise)
         try:
@@ -157,11 +156,9 @@ class Disk:
             timer.cancel()
 
     async def _call(self, function: Callable[[Store], T], otherwise: T) -> T:
-        owner = self._owner
-        if owner is None or not owner.alive:
-            return otherwise
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        owner.submit(Op("call", function, future, otherwise))
+        if self._owner is None or not self._owner.submit(Op("call", function, future, otherwise)):
+            return otherwise
         return await future
 
     def _give_up(self, future: asyncio.Future[Any], otherwise: Any) -> None:

@@ -60,8 +60,8 @@ EXPIRES_AT, SIZE = 11, 12
 """Where in a row."""
 
 SIZES = (64, 32, 16, 8, 4, 2, 1)
-"""Rows per statement. Few distinct statements stay prepared; each costs the owner thread two or three hand-overs of
-the interpreter lock, however many rows it moves (measured against `executemany`, which pays them for every row)."""
+"""Rows per statement. Few distinct statements stay prepared, and each hands the interpreter lock over two or three
+times however many rows it moves; `executemany` does so for every row (a tenth slower beside a busy event loop)."""
 
 
 def _marks(count: int) -> str:
@@ -106,7 +106,7 @@ def row_of(entry: Entry, expires_at: float) -> Row:
     if not isfinite(entry.stored_at) or (cost is not None and not isfinite(cost)):
         raise ValueError("a number is not finite")
     texts = (entry.tenant, entry.namespace, entry.model, entry.shape.value)
-    numbers = (float(entry.stored_at), float(expires_at), entry.size)
+    numbers = (float(entry.stored_at) + 0.0, float(expires_at) + 0.0, entry.size)
     rest = (headers, int(entry.with_usage), usage, cost, *numbers)
     plain = [None if usage is None else usage.encode(), cost, *numbers]
     facts = [entry.key, *[t.encode() for t in texts], entry.status, headers.encode(), int(entry.with_usage), *plain]

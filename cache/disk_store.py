@@ -7,7 +7,8 @@ anything else closes the connection, which is opened anew later.
 
 The file does not grow without bound: the view holds the sum of all rows within the budgets at every write, deleted rows
 free their pages, and SQLite writes new rows into free pages first. So it stays at the largest size it ever needed,
-about `max_bytes` plus half a page for each row; `clear` gives all of it back. The WAL is folded in every 1,000 pages.
+`max_bytes` plus at most a page (4 KiB) for each row; `clear` gives all of it back. The WAL is folded in every 1,000
+pages.
 """
 
 from __future__ import annotations

@@ -78,17 +78,16 @@ class Owner:
     ) -> None:
         self._store, self._loop, self._settle, self._poll = store, loop, settle, poll
         self._queue: SimpleQueue[Op] = SimpleQueue()
+        self._ended = False
         self._thread = threading.Thread(target=self._run, name="warmgate-disk", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
-    @property
-    def alive(self) -> bool:
-        return self._thread.is_alive()
-
-    def submit(self, op: Op) -> None:
+    def submit(self, op: Op) -> bool:
+        """False where the thread has ended and may never look at it."""
         self._queue.put(op)
+        return not self._ended  # asked last: it ends first and empties the queue then
 
     def join(self) -> None:
         self._thread.join()
@@ -107,6 +106,7 @@ class Owner:
                     self._tell(turn(self._store, work))
                 ops = ops[len(work) :]
         finally:
+            self._ended = True
             self._store.close()
             # Also after an error of our own nobody may wait for ever.
             self._tell([(op, op.otherwise) for op in ops + self._rest()])
