@@ -126,7 +126,7 @@ class Lines:
     def _create(self) -> int:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # O_EXCL: never into a file, or through a link, that somebody else put there.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
         stem = self.path.stem
         for again in range(1, 100):
             try:
