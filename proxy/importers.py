@@ -133,14 +133,21 @@ def _session_line(line: Mapping[str, Any], history: History) -> Iterator[Recorde
 
 def _full(request: dict[str, Any], session: Session) -> dict[str, Any]:
     messages = _messages(request["messages"])
-    # Equal messages become one object: what is known of a message is then found again by its identity.
+    # Equal messages and tools become one object: what is known of one is then found again by its identity.
+    if "tools" in request and "tools" in session.params and _same(request["tools"], session.params["tools"]):
+        request["tools"] = session.params["tools"]
     shared = 0
-    while shared < min(len(messages), len(session.messages)) and messages[shared] == session.messages[shared]:
+    while shared < min(len(messages), len(session.messages)) and _same(messages[shared], session.messages[shared]):
         messages[shared] = session.messages[shared]
         shared += 1
     session.messages = messages
     session.params = {name: value for name, value in request.items() if name != "messages"}
     return {**request, "messages": messages}
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Equal in JSON: to Python 1, 1.0 and true are one value, to a key they are three."""
+    return bool(a == b) and msgspec.json.encode(a) == msgspec.json.encode(b)
 
 
 def _delta(request: dict[str, Any], session: Session, seq: Any) -> dict[str, Any]:

@@ -73,6 +73,8 @@ class Talk:
 
     number: int
     ts: float | None = None
+    head: tuple[Any, Any] = (None, None)
+    """Model and tools, as the last request had them."""
     messages: list[Any] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
 
@@ -175,17 +177,19 @@ def _usage(recorded: Recorded, talk: Talk) -> tuple[Usage, list[Link] | None]:
 
 
 def _links(body: Mapping[str, Any], salt: bytes, talk: Talk) -> list[Link]:
-    head = chain({**body, "messages": []}, salt)
     messages = body["messages"]
-    shared = 0
-    if talk.links[:1] == head:
-        # Readers give equal messages of a session as one object.
+    model, tools = body.get("model"), body.get("tools")
+    if talk.links and model == talk.head[0] and tools is talk.head[1]:
+        # Readers give equal messages (and tools) of a session as one object.
+        shared = 0
         for old, new in zip(talk.messages, messages, strict=False):
             if old is not new:
                 break
             shared += 1
-        head = talk.links[: 1 + shared]
-    talk.messages, talk.links = messages, extend(head, messages[shared:])
+        talk.links = extend(talk.links[: 1 + shared], messages[shared:])
+    else:
+        talk.links = chain(body, salt)
+    talk.head, talk.messages = (model, tools), messages
     return talk.links
 
 
