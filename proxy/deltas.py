@@ -172,9 +172,12 @@ def _place(finished: Finished) -> tuple[str, str] | None:
 
 def _ends(tenant: str, digests: Iterable[bytes]) -> list[bytes]:
     """Running digests: of no message, of the first, of the first two, ..."""
-    ends = [hashlib.blake2b(tenant.encode("utf-8", "replace"), digest_size=16).digest()]
+    # The tenant at a fixed width, so that no name can pass for a name and a message.
+    running = hashlib.blake2b(_name(tenant).encode(), digest_size=16)
+    ends = [running.digest()]
     for digest in digests:
-        ends.append(hashlib.blake2b(ends[-1] + digest, digest_size=16).digest())
+        running.update(digest)
+        ends.append(running.digest())
     return ends
 
 
