@@ -1,10 +1,10 @@
 """The lines of a recording: each request as what it adds to the one before it in its conversation.
 
-`{"session", "seq", "ts", "request": {"keep", "append", members that changed}, "response": {"message", "finish_reason"} or
-null, "usage": as the provider wrote it or null, "source": "warmgate", "tenant": a hash}`. The messages of a request are
-the first `keep` of the previous request of its session, then `append`; a member that is absent is unchanged. Where that
-cannot say what was sent (a member went away, or is called `keep` or `append`) the request stands in full, `messages`
-instead of `keep` and `append`. No text is held here, only digests.
+`{"session", "seq", "ts", "request": {"keep", "append", members that changed}, "response": {"message", "finish_reason"}
+or null, "usage": as the provider wrote it or null, "source": "warmgate", "tenant": a hash}`. The messages of a request
+are the first `keep` of the previous request of its session, then `append`; a member that is absent is unchanged. Where
+that cannot say what was sent (a member went away, or is called `keep` or `append`) the request stands in full, with
+`messages` instead of `keep` and `append`. No text is held here, only digests.
 """
 
 from __future__ import annotations
@@ -172,9 +172,12 @@ def _place(finished: Finished) -> tuple[str, str] | None:
 
 def _ends(tenant: str, digests: Iterable[bytes]) -> list[bytes]:
     """Running digests: of no message, of the first, of the first two, ..."""
-    ends = [hashlib.blake2b(tenant.encode("utf-8", "replace"), digest_size=16).digest()]
+    # The tenant at a fixed width, so that no name can pass for a name and a message.
+    running = hashlib.blake2b(_name(tenant).encode(), digest_size=16)
+    ends = [running.digest()]
     for digest in digests:
-        ends.append(hashlib.blake2b(ends[-1] + digest, digest_size=16).digest())
+        running.update(digest)
+        ends.append(running.digest())
     return ends
 
 

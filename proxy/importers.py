@@ -17,7 +17,8 @@ from typing import Any
 import msgspec
 
 from adapters.chain import Blocks, Link
-from adapters.usage import Usage, count
+from adapters.usage import Usage
+from proxy.recorded_usage import usage_of
 
 OPEN_SESSIONS = 2000
 """Sessions whose messages are held while a file is read. The recorder holds 1,000: it never continues one that was
@@ -132,14 +133,21 @@ def _session_line(line: Mapping[str, Any], history: History) -> Iterator[Recorde
 
 def _full(request: dict[str, Any], session: Session) -> dict[str, Any]:
     messages = _messages(request["messages"])
-    # Equal messages become one object: what is known of a message is then found again by its identity.
+    # Equal messages and tools become one object: what is known of one is then found again by its identity.
+    if "tools" in request and "tools" in session.params and _same(request["tools"], session.params["tools"]):
+        request["tools"] = session.params["tools"]
     shared = 0
-    while shared < min(len(messages), len(session.messages)) and messages[shared] == session.messages[shared]:
+    while shared < min(len(messages), len(session.messages)) and _same(messages[shared], session.messages[shared]):
         messages[shared] = session.messages[shared]
         shared += 1
     session.messages = messages
     session.params = {name: value for name, value in request.items() if name != "messages"}
     return {**request, "messages": messages}
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Equal in JSON: to Python 1, 1.0 and true are one value, to a key they are three."""
+    return bool(a == b) and msgspec.json.encode(a) == msgspec.json.encode(b)
 
 
 def _delta(request: dict[str, Any], session: Session, seq: Any) -> dict[str, Any]:
@@ -285,47 +293,6 @@ READERS = (
     ({"id": str, "requests": list}, _claude_code),
 )
 """Formats of JSON lines: the members that tell each, and its reader."""
-
-
-def usage_of(raw: Any) -> Usage | None:
-    """Usage in disjoint classes, from any of the shapes found in recordings; None where it is of none of them.
-
-    Anthropic and pi count cached tokens *beside* the input; OpenAI (both APIs), DeepSeek and LiteLLM *inside* it.
-    """
-    if not isinstance(raw, Mapping):
-        return None
-    if "input_tokens" in raw and "input_tokens_details" not in raw:
-        return _beside(raw, "input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
-    if "cacheRead" in raw or "cacheWrite" in raw:
-        return _beside(raw, "input", "cacheRead", "cacheWrite", "output")
-    if "prompt_tokens" in raw:
-        return _inside(raw, "prompt_tokens", "completion_tokens")
-    if "input_tokens" in raw:
-        return _inside(raw, "input_tokens", "output_tokens")
-    return None
-
-
-def _beside(raw: Mapping[str, Any], uncached: str, read: str, write: str, output: str) -> Usage:
-    detail = _object(raw, "cache_creation")
-    hour = count(detail, "ephemeral_1h_input_tokens")
-    short = max(count(raw, write) - hour, count(detail, "ephemeral_5m_input_tokens"))
-    thinking = count(_object(raw, "output_tokens_details"), "thinking_tokens")
-    return Usage(count(raw, uncached), count(raw, read), short, hour, count(raw, output), thinking)
-
-
-def _inside(raw: Mapping[str, Any], prompt: str, output: str) -> Usage:
-    details = _object(raw, f"{prompt}_details")
-    read = count(details, "cached_tokens") or count(raw, "prompt_cache_hit_tokens")
-    read = min(read or count(raw, "cache_read_input_tokens"), count(raw, prompt))
-    write = count(details, "cache_write_tokens") or count(details, "cache_creation_tokens")
-    write = min(write or count(raw, "cache_creation_input_tokens"), count(raw, prompt) - read)
-    reasoning = count(_object(raw, f"{output}_details"), "reasoning_tokens")
-    return Usage(count(raw, prompt) - read - write, read, write, 0, count(raw, output), reasoning)
-
-
-def _object(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = raw.get(name)
-    return value if isinstance(value, Mapping) else {}
 
 
 def _messages(value: Any) -> list[dict[str, Any]]:

@@ -38,14 +38,18 @@ class Recorder:
     def __init__(self, directory: Path, *, started: float, pid: int, max_sessions: int = OPEN_SESSIONS) -> None:
         start = datetime.fromtimestamp(started, UTC).strftime("%Y%m%dT%H%M%SZ")
         self.recorded = 0
-        self.dropped = 0
-        """Requests that are missing from the file: too many waiting, a write that failed, a body that is no JSON."""
+        self._refused = self._lost = 0  # one counter for each thread: neither waits for a lock
         self._file = Lines(directory / f"sessions-{start}-{pid}.jsonl")
         self._book = Book(max_sessions)
         self._queue: SimpleQueue[Finished | None] = SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="warmgate-record", daemon=True)
         self._thread.start()
+
+    @property
+    def dropped(self) -> int:
+        """Requests that are missing from the file: too many waiting, a write that failed, a body that is no JSON."""
+        return self._refused + self._lost
 
     @property
     def path(self) -> Path:
@@ -67,7 +71,7 @@ class Recorder:
         `choices`; None where there is none. `ts`: epoch seconds.
         """
         if self._closed or self._queue.qsize() >= WAITING:
-            self.dropped += 1
+            self._refused += 1
             return
         self._queue.put(Finished(tenant, session_hint, body, message, usage, ts))
 
@@ -82,7 +86,7 @@ class Recorder:
         resume = float("-inf")
         while (finished := self._queue.get()) is not None:
             if finished.ts < resume:
-                self.dropped += 1
+                self._lost += 1
                 continue
             try:
                 self._file.append(self._book.line(finished))
@@ -95,7 +99,7 @@ class Recorder:
         self._file.close()
 
     def _lose(self, why: str) -> None:
-        self.dropped += 1
+        self._lost += 1
         self._book.forget()
         log.warning(why)
 
@@ -126,7 +130,7 @@ class Lines:
     def _create(self) -> int:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # O_EXCL: never into a file, or through a link, that somebody else put there.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
         stem = self.path.stem
         for again in range(1, 100):
             try:

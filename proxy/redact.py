@@ -14,7 +14,8 @@ _forms = re.compile(
             _START + r"sk-[A-Za-z0-9_-]{8,}",  # OpenAI, Anthropic, OpenRouter, Stripe by another sign
             _START + r"(?:AKIA|ASIA)[0-9A-Z]{16}",  # Amazon
             _START + r"(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-|hf_|AIza)[A-Za-z0-9_-]{16,}",
-            _START + r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*",  # JSON web token
+            # JSON web token. Possessive, and never from within a word: a client's text must not cost quadratic time.
+            r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{10,}+\.[A-Za-z0-9_-]{10,}+\.[A-Za-z0-9_-]*",
             r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
         )
     )
@@ -22,9 +23,9 @@ _forms = re.compile(
 _bearer = re.compile(r"(?i)\b(bearer\s+)[A-Za-z0-9._~+/-]{8,}=*")
 _assigned = re.compile(
     r"""(?i)((?:api[_-]?key|secret[_-]?key|access[_-]?token|auth[_-]?token|client[_-]?secret)"""
-    r"""(?:\\?["'])?\s*[=:]\s*(?:\\?["'])?)[^\s"'\\&,;{}()\[\]<>]{6,}"""
+    r"""(?:\\?["'])?\s*[=:]\s*(?:\\?["'])?)[^\s"'\\&,;{}()\[\]<>]{6,}+(?!\()"""
 )
-"""The name stays, the value goes. Values in JSON inside of a string have their quotes escaped."""
+"""The name stays, the value goes, unless it is a call in a program. JSON inside of a string has its quotes escaped."""
 
 _secret_names = re.compile(
     r"(?i)(?:x-)?(?:api[_-]?key|authorization|secret[_-]?key|access[_-]?token|client[_-]?secret)"

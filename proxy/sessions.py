@@ -15,7 +15,8 @@ from typing import IO, NamedTuple, cast
 
 import msgspec
 
-from proxy.importers import BadLine, History, Recorded, Response, read, read_csv, usage_of
+from proxy.importers import BadLine, History, Recorded, Response, read, read_csv
+from proxy.recorded_usage import usage_of
 
 __all__ = ["NotARecording", "Recorded", "Response", "Skipped", "read_file", "usage_of"]
 
