@@ -1,4 +1,4 @@
-"""Whether memory stays flat under unique keys: every request a miss, its answer stored, all budgets the default ones."""
+"""Whether memory stays flat under unique keys: every request a miss, its answer stored, all budgets as by default."""
 
 from __future__ import annotations
 

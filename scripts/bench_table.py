@@ -21,7 +21,8 @@ COLUMNS = (
 NOTE = (
     "ratio: req/s against the yardstick (hit: ideal-hit; forwarded and stream: relay), median over rounds. CPU us:\n"
     "CPU time of the contestant's process per request. core: how busy the contestant's core was; others:\n"
-    "load generator and upstream together. Where `others` is the busier of the two, the contestant was waiting and req/s says little: read CPU us."
+    "load generator and upstream together. Where `others` is the busier of the two, the contestant was waiting:\n"
+    "read CPU us, not req/s."
 )
 
 
