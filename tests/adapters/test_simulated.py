@@ -255,22 +255,14 @@ async def test_siblings_read_nothing_before_the_first_token_of_the_first() -> No
     clock = Clock()
     handler = provider(clock, STEADY)
 
-    async def uncached(text: str) -> Usage:
-        call = streamed(text, system=LONG)
-        reply = await handler(call)
-        pending.append((call, reply))
-        return Usage()
-
-    pending: list[tuple[Call, Reply]] = []
-    await uncached("a")
-    await uncached("b")
-    for call, reply in pending:
+    first, second, later = (streamed(text, system=LONG) for text in ("a", "b", "c"))
+    together = [await handler(first), await handler(second)]
+    for call, reply in zip((first, second), together, strict=True):
         await drained(reply)
         assert call.trace.usage is not None
         assert call.trace.usage.read == 0
-    await uncached("c")
-    await drained(pending[-1][1])
-    warm, cold = pending[-1][0].trace, pending[0][0].trace
+    await drained(await handler(later))
+    cold, warm = first.trace, later.trace
     assert warm.usage is not None
     assert warm.usage.read >= 1024
     assert warm.first_frame_seconds is not None
