@@ -26,8 +26,8 @@ NOTE = (
     "read CPU us, not req/s. per core: the requests that a core of its own would do in a second, 1 / CPU us."
 )
 CROWDED = (
-    "WARNING: the machine was not ours alone: with 64 calls at once neither core was busy with the benchmark more than\n"
-    "{busiest:.0%} of the time. Others took the rest; req/s and latencies are worth little, CPU us and its ratio still hold."
+    "WARNING: the machine was not ours alone: with 64 calls at once neither core was busy with the benchmark for more\n"
+    "than {busiest:.0%} of the time. Others took the rest; req/s and latencies say little; read CPU us."
 )
 IDLE = 0.85
 """Below this the contestant's core and that of the load were both waiting, which only other processes explain."""
