@@ -236,7 +236,7 @@ class Paced:
             raise Torn("the stream was closed before its end")
         frame = self._frames[self._next]
         self._next += 1
-        self._answer.frames.append(frame)
+        self._answer.add(frame)
         self._note()
         return frame
 
@@ -250,8 +250,7 @@ class Paced:
             self._trace.first_frame_seconds = now
         if self._next == len(self._frames):
             self._trace.upstream_seconds = now
-            if not self._fault:
-                self._trace.usage = self._answer.usage()
+            self._trace.usage = self._answer.usage()
 
     async def aclose(self) -> None:
         if not self._closed and self._next < len(self._frames):

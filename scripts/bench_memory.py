@@ -1,12 +1,12 @@
-"""Whether memory stays flat under unique keys: every request a miss, its answer stored, all budgets the default ones."""
+"""Whether memory stays flat under unique keys: every request a miss, its answer stored, all budgets as by default."""
 
 from __future__ import annotations
 
 from bench_fleet import Fleet, Generator, Server, resident
 
 SAMPLES = 10
-ALLOWED = 0.05
-"""Growth over the last third of the samples that still counts as flat, as a share of the memory at its beginning."""
+SHARE, BYTES = 0.01, 16
+"""Growth over the last third of the samples that still counts as flat: this share of the memory, or so much per key."""
 
 
 def memory(fleet: Fleet, generator: Generator, upstream: Server, name: str, keys: int, missing: str) -> None:
@@ -46,7 +46,7 @@ def verdict(series: list[tuple[int, float]]) -> str:
     """Flat, or by how many bytes per key the last third of the series grew."""
     (earlier, was), (later, now) = series[-1 - max(1, len(series) // 3)], series[-1]
     grown = now - was
-    if grown <= was * ALLOWED:
-        return f"flat: {grown:+.1f} MB from {earlier:,} to {later:,} keys; {now:.0f} MB at the end"
     each = grown * 2**20 / (later - earlier)
+    if grown <= was * SHARE or each <= BYTES:
+        return f"flat: {grown:+.1f} MB from {earlier:,} to {later:,} keys; {now:.0f} MB at the end"
     return f"GROWING: {grown:+.1f} MB from {earlier:,} to {later:,} keys, {each:,.0f} bytes per key"
