@@ -48,6 +48,8 @@ def masked_url(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         return MASK
+    if "@" in parts.path:
+        return MASK  # a password with a slash in it ends up where nobody looks for one
     user, at, host = parts.netloc.rpartition("@")
     pairs = (pair.partition("=") for pair in parts.query.split("&") if pair)
     query = "&".join(f"{name}={MASK}" if equals else MASK for name, equals, _ in pairs)

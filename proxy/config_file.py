@@ -186,7 +186,11 @@ def _unquoted(problem: str) -> str:
     """The parser's words without what it quotes from the file beyond a single character."""
     if "'\\t'" in problem:
         return "not valid YAML: a tab can't indent here; use spaces"
-    return "not valid YAML: " + re.sub(r"'(?!<)[^']{2,}'", "'...'", problem)
+    return "not valid YAML: " + re.sub(r"'([^']*)'", _quotable, problem)
+
+
+def _quotable(match: re.Match[str]) -> str:
+    return match[0] if len(match[1]) < 2 or match[1].startswith("<") else "'...'"
 
 
 class _Tree:

@@ -42,6 +42,9 @@ class Item:
 WRONG: Any = object()
 """Instead of a value where there is none, because a problem was noted."""
 
+MOST = 10**15
+"""No setting is larger, whatever its unit."""
+
 SCHEMA = inspect.type_info(Settings)
 
 BYTES = {
@@ -58,8 +61,8 @@ SECONDS = {
     "d": Decimal(86400),
 }
 
-_WHOLE = re.compile(r"[+-]?\d{1,15}", re.ASCII)
-_DECIMAL = r"[+-]?(?:\d{1,15}(?:\.\d{0,20})?|\.\d{1,20})(?:[eE][+-]?\d{1,2})?"
+_WHOLE = re.compile(r"[+-]?\d{1,16}", re.ASCII)
+_DECIMAL = r"[+-]?(?:\d{1,16}(?:\.\d{0,20})?|\.\d{1,20})(?:[eE][+-]?\d{1,3})?"
 _NUMBER = re.compile(_DECIMAL, re.ASCII)
 _AMOUNT = re.compile(rf"({_DECIMAL}) ?([A-Za-z]*)", re.ASCII)
 
@@ -151,7 +154,7 @@ def _whole(kind: inspect.IntType, form: str, item: Item, trail: Trail, problems:
         bounds = f"from {kind.ge} to {kind.le}" if kind.le is not None else f"of {kind.ge} or more"
         wanted = f"must be a whole number {bounds}"
         value = Decimal(_plain(item)) if _WHOLE.fullmatch(_plain(item)) else None
-    if value is None or value != int(value) or not _within(kind, value):
+    if value is None or not _within(kind, value) or value != int(value):
         return _wrong(wanted, item, trail, problems)
     return int(value)
 
@@ -181,7 +184,8 @@ def _amount(item: Item, units: Mapping[str, int | Decimal]) -> Decimal | None:
 
 def _within(kind: inspect.IntType | inspect.FloatType, value: Decimal) -> bool:
     return (
-        (kind.ge is None or value >= kind.ge)
+        value <= MOST
+        and (kind.ge is None or value >= kind.ge)
         and (kind.gt is None or value > kind.gt)
         and (kind.le is None or value <= kind.le)
     )
@@ -219,6 +223,8 @@ def _url(text: str) -> str:
         return "is not a valid URL"
     if parts.scheme not in ("http", "https") or not host or " " in text:
         return f"must be a URL that begins with http:// or https:// and has a host, or the word `{SIMULATED}`"
+    if "@" in parts.path:
+        return "must be a URL without `@` after the host; a `/` in a password is written %2F"
     if parts.fragment or parts.path.rstrip("/").endswith("/chat/completions"):
         return "must be the base of the API (such as https://api.openai.com/v1), without fragment and route"
     return ""
@@ -240,7 +246,9 @@ TEXTS: dict[str, Callable[[str], str]] = {
         "must be the name of an environment variable in upper case; the key itself belongs into that variable",
     ),
     # What can follow `Bearer`: b64token of RFC 6750 §2.1.
-    "secret": _match(r"[A-Za-z0-9._~+/-]+=*", "must be letters, digits and any of `-._~+/`, as in a Bearer header"),
+    "secret": _match(
+        r"[A-Za-z0-9._~+/-]+=*", "must be made of letters, digits and `-._~+/`, which an Authorization header can carry"
+    ),
 }
 """What is wrong with a text of each form; empty where nothing is."""
 

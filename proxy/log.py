@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, TextIO
 from urllib.parse import quote, quote_plus
@@ -37,7 +37,7 @@ SHAPES = (
     r"(?:sk|rk|pk|gsk|xai|hf|ghp|gho|pplx|nvapi|r8|fw|csk|tgp)(?:[-_]|%2[dD]|%5[fF])[\w.~+/=%-]{6,}",
     r"AIza[\w-]{20,}",
     r"AKIA[0-9A-Z]{12,}",
-    r"eyJ[\w-]{8,4000}\.[\w-]{8,}\.[\w-]*",
+    r"eyJ[\w-]{8,600}\.[\w-]{8,}\.[\w-]*",
 )
 """Prefixes of providers' keys (OpenAI, Anthropic, Groq, ...), then Google's, Amazon's, and JSON web tokens."""
 
@@ -45,45 +45,60 @@ SHORTEST = 4
 """Known secrets below this length are not looked for: they would tear holes into every line."""
 
 _SPACE = r"(?:\s|%20|\+|\\+[tnr])"
-_QUOTE = r"(?:\\*[\"'`]|%22|%27)"
-_QUOTED = rf"(?P<q>{_QUOTE})(?:(?!(?P=q))(?:\\.|.))*"
+_ESCAPES = r"(?:\\|%5[cC])*"
+_QUOTE = rf"(?:{_ESCAPES}(?:[\"'`]|%22|%27))"
+# A quotation ends with the quote it began with, behind as many backslashes: a longer run belongs to the text in it.
+_QUOTED = rf"(?P<q>{_QUOTE})(?:(?!(?<!\\)(?<!%5[cC])(?P=q)).)*"
 _WORD = r"(?:\\(?![\"'`])|[^\s\"'`\\])+"
 _COLON = r"(?:[:=]|%3[aAdD])"
+_FLAGS = re.IGNORECASE | re.DOTALL | re.ASCII
 _NAMED = re.compile(
     rf"(?P<name>{'|'.join(NAMES)})"
-    rf"(?P<join>{_QUOTE}\s*,\s*b?(?=\\*[\"'])|{_QUOTE}?{_SPACE}*{_COLON}{_SPACE}*(?:b(?=\\*[\"']))?)"
+    rf"(?P<join>{_QUOTE}\s*,\s*b?(?={_QUOTE})|{_QUOTE}?{_SPACE}*{_COLON}{_SPACE}*(?:b(?={_QUOTE}))?)"
     rf"(?:{_QUOTED}|(?:(?:Bearer|Basic|Token){_SPACE}+)?[^\s\"'`,;&<>]+)",
-    re.IGNORECASE | re.DOTALL,
+    _FLAGS,
 )
-_LINE = re.compile(r"((?:authorization|cookie)\s*:[ \t]*)(?![\"'`\s]|b[\"'])[^\r\n]+", re.IGNORECASE)
-_BEARER = re.compile(rf"(bearer{_SPACE}+)(?:{_QUOTE})?{_WORD}", re.IGNORECASE)
+_LINE = re.compile(r"((?:authorization|cookie)\s*:[ \t]*)(?![\"'`\s]|b[\"'])[^\r\n]+", _FLAGS)
+_BEARER = re.compile(rf"(bearer{_SPACE}+)(?:{_QUOTE})?{_WORD}", _FLAGS)
 _BASIC = re.compile(rf"(Basic{_SPACE}+)[A-Za-z0-9+/%=_-]{{8,}}")
 # No look-behind for letters alone: `\n` in a repr and `%20` end in what looks like a part of the word.
 _SHAPE = re.compile(
     rf"(?:(?<![A-Za-z0-9])|(?<=\\[nrt])|(?<=\\x[0-9a-f]{{2}})|(?<=%[0-9A-Fa-f]{{2}}))(?:{'|'.join(SHAPES)})"
 )
 _USER = re.compile(r"(://)[^\s/@\"'?#]+(?=@)")
-_QUERY = re.compile(r"([?&](?:key|token|sig|signature|code|credential)=)[^&\s\"'#]+", re.IGNORECASE)
+_QUERY = re.compile(r"([?&](?:key|token|sig|signature|code|credential)=)[^&\s\"'#]+", _FLAGS)
 _UNPARSED = re.compile(
     rf"((?:when reading: |Invalid HTTP header: |Bad status line |in status line |:\n\n\s*)b?){_QUOTED}", re.DOTALL
 )
-_NAME = re.compile(rf"(?:{'|'.join(NAMES)})$", re.IGNORECASE)
-
-
-def redact(text: str) -> str:
-    """The text with `****` for every secret that is recognised; text without one comes back as it is."""
-    text = _UNPARSED.sub(rf"\1\g<q>{MASK}", text)
-    text = _LINE.sub(rf"\1{MASK}", text)
-    text = _NAMED.sub(_named, text)
-    text = _BEARER.sub(rf"\1{MASK}", text)
-    text = _BASIC.sub(rf"\1{MASK}", text)
-    text = _SHAPE.sub(MASK, text)
-    text = _USER.sub(rf"\1{MASK}", text)
-    return _QUERY.sub(rf"\1{MASK}", text)
+_NAME = re.compile(rf"(?:{'|'.join(NAMES)})$", _FLAGS)
 
 
 def _named(match: re.Match[str]) -> str:
     return f"{match['name']}{match['join']}{match['q'] or ''}{MASK}"
+
+
+_BEHIND = rf"\1{MASK}"
+RULES: tuple[tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
+    (("when reading", "invalid http header", "status line", ":\n\n"), _UNPARSED, rf"\1\g<q>{MASK}"),
+    (("authorization", "cookie"), _LINE, _BEHIND),
+    (("auth", "cookie", "key", "token", "secret", "pass"), _NAMED, _named),
+    (("bearer",), _BEARER, _BEHIND),
+    (("basic",), _BASIC, _BEHIND),
+    (("sk", "rk", "pk", "xai", "hf", "gh", "pplx", "nvapi", "r8", "fw", "tgp", "aiza", "akia", "eyj"), _SHAPE, MASK),
+    (("://",), _USER, _BEHIND),
+    (("?", "&"), _QUERY, _BEHIND),
+)
+"""In lower case what a text must hold one of for a pattern to match at all; the pattern; what takes its place. Looking
+for a few words first makes an ordinary line four times cheaper (15 instead of 59 microseconds)."""
+
+
+def redact(text: str) -> str:
+    """The text with `****` for every secret that is recognised; text without one comes back as it is."""
+    lower = text.lower()
+    for hints, pattern, instead in RULES:
+        if any(hint in lower for hint in hints):
+            text = pattern.sub(instead, text)
+    return text
 
 
 class Redaction:
