@@ -126,6 +126,8 @@ def _check_members(raw: bytes, encoded: bytes) -> None:
     A dropped member takes at least two quotation marks with it, and encoding what is left brings none but those that
     stood there as `\u0022`. So equal counts prove that nothing was dropped; only where they differ is it worth looking.
     """
+    if raw == encoded:
+        return  # what compact encoders send
     quotes = raw.count(b'"') + raw.count(rb"\u0022")
     if quotes != encoded.count(b'"'):
         # Numbers are left as text: whether Python can hold them is not the question here.
@@ -147,12 +149,15 @@ def _check(body: dict[str, Any]) -> None:
     messages = body.get("messages")
     if type(messages) is not list or not messages:
         raise Refused(400, "`messages` must be a non-empty array", param="messages")
-    for place, message in enumerate(messages):
-        if type(message) is not dict:
-            raise Refused(400, "a message must be an object", param=f"messages[{place}]")
-    if not isinstance(body.get("stream"), bool | None):
+    kinds = list(map(type, messages))
+    if set(kinds) != {dict}:
+        place = next(place for place, kind in enumerate(kinds) if kind is not dict)
+        raise Refused(400, "a message must be an object", param=f"messages[{place}]")
+    stream = body.get("stream")
+    if stream is not None and type(stream) is not bool:
         raise Refused(400, "`stream` must be true or false", param="stream")
-    if not isinstance(body.get("stream_options"), dict | None):
+    options = body.get("stream_options")
+    if options is not None and type(options) is not dict:
         raise Refused(400, "`stream_options` must be an object", param="stream_options")
     n = body.get("n")
     if n is not None and (type(n) is not int or n < 1):
