@@ -166,6 +166,11 @@ def test_calls_without_index_are_told_apart_by_id_then_by_name() -> None:
     assert calls([part("{}", "f", id=""), part("[]", "f", id="")]) == [part("{}", "f", id=""), part("[]", "f", id="")]
 
 
+def test_a_delta_without_index_goes_on_with_the_call_touched_last() -> None:
+    folded = calls([part("{", "f", index=0, id="a"), part("[", "g", index=1, id="b")], [part("]")])
+    assert [call["function"]["arguments"] for call in folded] == ["{", "[]"]
+
+
 def test_the_deprecated_function_call_grows_too() -> None:
     assert message(
         {"function_call": {"name": "f", "arguments": ""}},
@@ -217,6 +222,14 @@ def test_usage_is_the_last_that_is_not_null_and_never_a_sum() -> None:
     first, second = {"prompt_tokens": 1}, {"prompt_tokens": 2}
     frames = stream(delta() | {"usage": first}, delta("stop") | {"usage": second}, {"choices": [], "usage": None})
     assert fold(frames)["usage"] == second
+
+
+def test_names_and_time_are_the_first_that_say_something() -> None:
+    """Ollama gives every chunk a time of its own, Azure's first and last events none at all."""
+    blank = {"choices": [], "id": "", "created": 0, "model": ""}
+    named = {"id": "a", "created": 5, "model": "m"}
+    folded = fold(stream(blank, delta() | named, delta("stop") | named | {"created": 9}, blank))
+    assert {name: folded[name] for name in named} == named
 
 
 def test_groq_usage_moves_to_its_place_only_if_that_is_free() -> None:
