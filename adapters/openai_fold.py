@@ -303,11 +303,9 @@ def fold(frames: Sequence[Frame]) -> dict[str, Any]:
             break
         chunk = _chunk(frame, data)
         for name, value in chunk.items():
-            if name in DROPPED:
-                continue
             if value is None:
                 top.setdefault(name)
-            elif (seen := top.get(name)) != value:  # nearly all of this is repeated in every chunk
+            elif name not in DROPPED and (seen := top.get(name)) != value:  # nearly all of this is repeated in every chunk
                 top[name] = TOP.get(name, same)(seen, value)
         _absorb_choices(choices, chunk.get("choices"))
     if not choices:
@@ -364,7 +362,7 @@ def _whole(top: dict[str, Any], choices: list[dict[str, Any]]) -> dict[str, Any]
     for name in ("usage", "service_tier", "system_fingerprint"):
         if name in top:
             whole[name] = top.pop(name)
-    return whole | top
+    return whole | {name: value for name, value in top.items() if name not in DROPPED}
 
 
 def _promote_groq(top: dict[str, Any]) -> None:
