@@ -305,7 +305,7 @@ def fold(frames: Sequence[Frame]) -> dict[str, Any]:
         for name, value in chunk.items():
             if value is None:
                 top.setdefault(name)
-            elif name not in DROPPED and (seen := top.get(name)) != value:  # nearly all of this is repeated in every chunk
+            elif name not in DROPPED and (seen := top.get(name)) != value:  # mostly repeated
                 top[name] = TOP.get(name, same)(seen, value)
         _absorb_choices(choices, chunk.get("choices"))
     if not choices:
