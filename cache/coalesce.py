@@ -84,7 +84,7 @@ class Flight:
         if reply.form is Form.WHOLE:
             await seat.aclose()
         else:
-            seat.tell(pays=next(iter(self.seats)) is seat)
+            seat.tell(pays=not self.paid and next(iter(self.seats)) is seat)
             reply = replace(reply, frames=seat)
         return replace(reply, source=call.trace.source)
 
