@@ -252,5 +252,3 @@ def retry_after(headers: Mapping[str, str], wall: Clock) -> float | None:
         return max(0.0, parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - wall())
     except ValueError:
         return None
-
-

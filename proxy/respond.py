@@ -104,9 +104,7 @@ class Writer:
             return await self._send(502, headers, dialect.error(told, kind="api_error", code=f"upstream_{self.error}"))
         return await self._send(reply.status, headers, body)
 
-    async def _stream(
-        self, reply: Reply, headers: CIMultiDict[str], dialect: Dialect | None
-    ) -> web.StreamResponse:
+    async def _stream(self, reply: Reply, headers: CIMultiDict[str], dialect: Dialect | None) -> web.StreamResponse:
         response = web.StreamResponse(status=reply.status, headers=headers)
         async with aclosing(reply.frames):
             await response.prepare(self.request)

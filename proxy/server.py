@@ -96,7 +96,6 @@ def reserve(host: str, port: int) -> tuple[socket.socket, int]:
     return holder, holder.getsockname()[1]
 
 
-
 async def until_stopped(loop: asyncio.AbstractEventLoop, signals: tuple[int, ...]) -> None:
     """Waits for one of the signals; a second one is left to its default, so that an impatient user can end it."""
     stopped = asyncio.Event()
