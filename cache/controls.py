@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
@@ -9,6 +10,10 @@ from adapters.vocabulary import PLAIN, Controls, Refused
 
 MEMBERS = ("ttl", "s-maxage", "no-cache", "no-store", "namespace")
 """Members of the body's `cache` object (LiteLLM's names)."""
+
+
+_ITEM = re.compile(r'(?:"(?:\\.|[^"\\])*"|[^,"])+', re.DOTALL)
+"""A list's item: commas inside a quoted string do not end it (RFC 9110 §5.6.4)."""
 
 
 def controls_of(cache_control: str | None, member: Any = None) -> Controls:
@@ -33,7 +38,7 @@ def controls_of(cache_control: str | None, member: Any = None) -> Controls:
 
 
 def _directives(header: str) -> dict[str, str]:
-    pairs = (part.partition("=") for part in header.split(","))
+    pairs = (part.partition("=") for part in _ITEM.findall(header))
     return {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs}
 
 
