@@ -15,7 +15,7 @@ from dataclasses import fields, replace
 
 from adapters.sse import Frame
 from adapters.tasks import Tasks
-from adapters.vocabulary import Call, Form, Handler, Reply, Torn, Trace
+from adapters.vocabulary import Call, Form, Handler, OneFrame, Reply, Torn, Trace
 from cache.key import key_of
 
 Peek = Callable[[Call], Reply | None]
@@ -83,6 +83,7 @@ class Flight:
             raise
         if reply.form is Form.WHOLE:
             await seat.aclose()
+            reply = replace(reply, frames=OneFrame(reply.body or b""))
         else:
             seat.tell(pays=next(iter(self.seats)) is seat)
             reply = replace(reply, frames=seat)
