@@ -102,11 +102,10 @@ class Flight:
             await self._pull(reply)
 
     def ended(self, task: asyncio.Task[None]) -> None:
-        """Whatever ended the pull ends every seat."""
-        if task.cancelled():
-            self.error = Torn("nobody waited for the answer any more")
-        else:
-            self.error = task.exception()
+        """Whatever ended the pull ends every seat, unless the answer was complete before."""
+        error = Torn("nobody waited for the answer any more") if task.cancelled() else task.exception()
+        if not self.done:
+            self.error = error
         if not self.head.done():
             self.head.set_exception(self.error or Torn("the answer never began"))
             self.head.exception()  # looked at: the loop must not complain when every caller is gone
