@@ -202,13 +202,13 @@ class Seat:
     def tell(self, *, pays: bool) -> None:
         """Brings the caller's trace up to what the flight knows; only the one who pays tells of its cost."""
         facts, trace = self.flight.call.trace, self.trace
-        if pays:
+        if pays or facts.age is not None:  # an answer out of the cache is a hit for each of them
             for name in _FACTS:
                 setattr(trace, name, getattr(facts, name))
             return
         trace.source = "collapsed"
         trace.why, trace.usage, trace.finish, trace.error = facts.why, facts.usage, facts.finish, facts.error
-        trace.cost, trace.saved = 0.0, facts.saved if facts.why == "" else facts.cost
+        trace.cost, trace.saved = 0.0, facts.cost
 
     async def aclose(self) -> None:
         """Leaves the flight. Of those who stayed to the end the first pays; a last one who leaves early does too."""
