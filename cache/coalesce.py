@@ -46,7 +46,9 @@ class Coalesce:
         slot = (key_of(call), call.wants_usage)
         flight = self.flights.get(slot)
         if flight is None or flight.closed:
-            flight = self.flights[slot] = Flight(self, slot, call.apart())
+            apart = call.apart()
+            apart.trace.modified_bytes = call.trace.modified_bytes  # the one fact that was noted before
+            flight = self.flights[slot] = Flight(self, slot, apart)
             flight.task = self.tasks.spawn(flight.fly())
             flight.task.add_done_callback(flight.ended)
         return await flight.board(call)
