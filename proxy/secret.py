@@ -11,6 +11,8 @@ log = logging.getLogger("warmgate")
 
 NAME = "tenant.key"
 LENGTH = 32
+LENGTHS = range(16, 65)
+"""Bytes that a secret may have; keyed BLAKE2b takes no more than 64."""
 
 
 def install_secret(directory: Path | None) -> bytes:
@@ -37,4 +39,9 @@ def install_secret(directory: Path | None) -> bytes:
     except OSError as error:
         log.warning("the tenants' secret can't be kept in %s (%s): stored answers last until the end", directory, error)
         return os.urandom(LENGTH)
-    return secret if len(secret) >= 16 else os.urandom(LENGTH)
+    if len(secret) not in LENGTHS:
+        log.warning(
+            "the tenants' secret in %s is damaged (%d bytes): stored answers last until the end", path, len(secret)
+        )
+        return os.urandom(LENGTH)
+    return secret
