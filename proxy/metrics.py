@@ -67,7 +67,7 @@ class Metrics(Collector):
         trace = event.trace
         self.requests[event.route, event.source, str(event.status) if event.status in STATUSES else "other"] += 1
         waited = trace.upstream_seconds or 0.0
-        if event.route == "chat":
+        if event.route == "chat" and event.source != "collapsed":  # they waited for an upstream that others asked
             self.added.observe(max(0.0, event.seconds - waited))
         if trace.saved:
             self.dollars["saved", event.source] += trace.saved
