@@ -25,7 +25,10 @@ class Member(NamedTuple):
 
 
 def members(raw: bytes) -> Iterator[Member]:
-    """The members of the top-level object, in order. `raw` must be valid JSON (the dialect has parsed it)."""
+    """The members of the top-level object, in order.
+
+    `raw` must be valid JSON in which no name stands twice: the dialect has parsed it, and refused it otherwise.
+    """
     depth, name, start, value = 0, None, 0, 0
     for match in _TOKEN.finditer(raw):
         token = raw[match.start() : match.start() + 1]
@@ -34,19 +37,19 @@ def members(raw: bytes) -> Iterator[Member]:
         elif token in b"}]":
             depth -= 1
             if depth == 0 and name is not None:
-                yield Member(name, start, value, _end(raw, match.start()))
+                yield Member(name, start, value, _end(raw, value, match.start()))
         elif depth == 1 and token == b'"' and name is None:
             name, start = msgspec.json.decode(match.group(), type=str), match.start()
         elif depth == 1 and token == b":":
             value = match.end()
         elif depth == 1 and token == b"," and name is not None:
-            yield Member(name, start, value, _end(raw, match.start()))
+            yield Member(name, start, value, _end(raw, value, match.start()))
             name = None
 
 
-def _end(raw: bytes, stop: int) -> int:
+def _end(raw: bytes, value: int, stop: int) -> int:
     """The end of a value, white space in front of the next comma or brace left out."""
-    return len(raw[:stop].rstrip()) if raw[stop - 1 : stop].isspace() else stop
+    return value + len(raw[value:stop].rstrip()) if raw[stop - 1 : stop].isspace() else stop
 
 
 def drop_member(raw: bytes, name: str) -> bytes:

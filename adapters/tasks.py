@@ -24,11 +24,13 @@ class Tasks:
 
     async def drain(self, deadline: float) -> int:
         """Waits up to `deadline` seconds for the tasks to end, then cancels the rest; returns how many it cancelled."""
-        if not self._running:
-            return 0
-        _, late = await asyncio.wait(self._running, timeout=deadline)
-        for task in late:
-            task.cancel()
-        if late:
-            await asyncio.wait(late)
-        return len(late)
+        loop = asyncio.get_running_loop()
+        until, cancelled = loop.time() + deadline, 0
+        while self._running:  # again: the last thing a task does may be to spawn another one
+            _, late = await asyncio.wait(self._running, timeout=max(0.0, until - loop.time()))
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+            cancelled += len(late)
+        return cancelled

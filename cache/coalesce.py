@@ -15,7 +15,7 @@ from dataclasses import fields, replace
 
 from adapters.sse import Frame
 from adapters.tasks import Tasks
-from adapters.vocabulary import Call, Form, Handler, Reply, Torn, Trace
+from adapters.vocabulary import Call, Form, Handler, OneFrame, Reply, Torn, Trace
 from cache.key import key_of
 
 Peek = Callable[[Call], Reply | None]
@@ -46,7 +46,9 @@ class Coalesce:
         slot = (key_of(call), call.wants_usage)
         flight = self.flights.get(slot)
         if flight is None or flight.closed:
-            flight = self.flights[slot] = Flight(self, slot, call.apart())
+            apart = call.apart()
+            apart.trace.modified_bytes = call.trace.modified_bytes  # the one fact that was noted before
+            flight = self.flights[slot] = Flight(self, slot, apart)
             flight.task = self.tasks.spawn(flight.fly())
             flight.task.add_done_callback(flight.ended)
         return await flight.board(call)
@@ -83,6 +85,7 @@ class Flight:
             raise
         if reply.form is Form.WHOLE:
             await seat.aclose()
+            reply = replace(reply, frames=OneFrame(reply.body or b""))
         else:
             seat.tell(pays=not self.paid and next(iter(self.seats)) is seat)
             reply = replace(reply, frames=seat)
@@ -101,11 +104,10 @@ class Flight:
             await self._pull(reply)
 
     def ended(self, task: asyncio.Task[None]) -> None:
-        """Whatever ended the pull ends every seat."""
-        if task.cancelled():
-            self.error = Torn("nobody waited for the answer any more")
-        else:
-            self.error = task.exception()
+        """Whatever ended the pull ends every seat, unless the answer was complete before."""
+        error = Torn("nobody waited for the answer any more") if task.cancelled() else task.exception()
+        if not self.done:
+            self.error = error
         if not self.head.done():
             self.head.set_exception(self.error or Torn("the answer never began"))
             self.head.exception()  # looked at: the loop must not complain when every caller is gone
@@ -202,13 +204,13 @@ class Seat:
     def tell(self, *, pays: bool) -> None:
         """Brings the caller's trace up to what the flight knows; only the one who pays tells of its cost."""
         facts, trace = self.flight.call.trace, self.trace
-        if pays:
+        if pays or facts.age is not None:  # an answer out of the cache is a hit for each of them
             for name in _FACTS:
                 setattr(trace, name, getattr(facts, name))
             return
         trace.source = "collapsed"
         trace.why, trace.usage, trace.finish, trace.error = facts.why, facts.usage, facts.finish, facts.error
-        trace.cost, trace.saved = 0.0, facts.saved if facts.why == "" else facts.cost
+        trace.cost, trace.saved = 0.0, facts.cost
 
     async def aclose(self) -> None:
         """Leaves the flight. Of those who stayed to the end the first pays; a last one who leaves early does too."""

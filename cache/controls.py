@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import math
+import re
+import sys
 from typing import Any
 
 from adapters.vocabulary import PLAIN, Controls, Refused
@@ -10,35 +11,40 @@ from adapters.vocabulary import PLAIN, Controls, Refused
 MEMBERS = ("ttl", "s-maxage", "no-cache", "no-store", "namespace")
 """Members of the body's `cache` object (LiteLLM's names)."""
 
+_ITEM = re.compile(r'(?:"(?:\\.|[^"\\])*"|[^,"])+', re.DOTALL)
+"""A list's item: commas inside a quoted string do not end it (RFC 9110 §5.6.4)."""
+
 
 def controls_of(cache_control: str | None, member: Any = None) -> Controls:
-    """Both forms together; where they differ the stricter one holds. Raises `Refused` for a malformed member.
+    """Both forms together; where they differ, or one says it twice, the stricter holds.
 
-    A header directive that is unknown or malformed is ignored (RFC 9111 §5.2.3); a malformed body member is an error,
-    because nobody else will ever tell its author.
+    A header directive that is unknown or malformed is ignored (RFC 9111 §5.2.3); a malformed body member is an error
+    (`Refused`), because nobody else will ever tell its author.
     """
     if not cache_control and member is None:
         return PLAIN
     asked = _directives(cache_control or "")
     body = _member(member)
-    ages = [age for age in (_seconds(asked.get("max-age")), body.max_age) if age is not None]
+    names = {name for name, _ in asked}
+    said = [_seconds(value) for name, value in asked if name == "max-age"]
+    ages = [age for age in (*said, body.max_age) if age is not None]
     return Controls(
-        no_cache="no-cache" in asked or body.no_cache,
-        no_store="no-store" in asked or body.no_store,
-        only_if_cached="only-if-cached" in asked,
+        no_cache="no-cache" in names or body.no_cache,
+        no_store="no-store" in names or body.no_store,
+        only_if_cached="only-if-cached" in names,
         max_age=min(ages, default=None),
         ttl=body.ttl,
         namespace=body.namespace,
     )
 
 
-def _directives(header: str) -> dict[str, str]:
-    pairs = (part.partition("=") for part in header.split(","))
-    return {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs}
+def _directives(header: str) -> list[tuple[str, str]]:
+    pairs = (part.partition("=") for part in _ITEM.findall(header))
+    return [(name.strip().lower(), value.strip().strip('"')) for name, _, value in pairs]
 
 
-def _seconds(value: str | None) -> float | None:
-    return float(value) if value and value.isascii() and value.isdigit() else None
+def _seconds(value: str) -> float | None:
+    return float(value) if value.isascii() and value.isdigit() else None
 
 
 def _member(member: Any) -> Controls:
@@ -72,6 +78,6 @@ def _number(member: dict[str, Any], name: str) -> float | None:
     value = member.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= sys.float_info.max:
         raise Refused(400, f"`cache.{name}` must be a number of seconds, 0 or more", param=f"cache.{name}")
     return float(value)

@@ -24,13 +24,13 @@ class Policy:
     def objection(self, answer: Answer) -> str:
         """Why a complete answer may not be kept; empty where it may."""
         try:
-            objection = answer.dialect.objection(answer.message())
+            return answer.dialect.objection(answer.message()) or self._too_large(len(answer.body()))
         except Unfoldable:
             # A stream that can't be folded is kept as it came, if it can be judged at all: by what its frames say.
-            return _frames_objection(answer)
-        if not objection and len(answer.body()) > self.max_answer:
-            return f"larger than {self.max_answer} bytes"
-        return objection
+            return _frames_objection(answer) or self._too_large(sum(len(frame.raw) for frame in answer.frames))
+
+    def _too_large(self, size: int) -> str:
+        return f"larger than {self.max_answer} bytes" if size > self.max_answer else ""
 
 
 def _frames_objection(answer: Answer) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -23,6 +24,9 @@ ADDED = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 
 
 UPSTREAM = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 """Upper bounds in seconds for time spent waiting for a provider."""
+
+STATUSES = frozenset({*HTTPStatus, 499, 529})
+"""Statuses that are told apart: the registered ones, a client that hung up, and a provider's own word for overload."""
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -61,9 +65,9 @@ class Metrics(Collector):
 
     def observe(self, event: Event) -> None:
         trace = event.trace
-        self.requests[event.route, event.source, str(event.status)] += 1
+        self.requests[event.route, event.source, str(event.status) if event.status in STATUSES else "other"] += 1
         waited = trace.upstream_seconds or 0.0
-        if event.route == "chat":
+        if event.route == "chat" and event.source != "collapsed":  # they waited for an upstream that others asked
             self.added.observe(max(0.0, event.seconds - waited))
         if trace.saved:
             self.dollars["saved", event.source] += trace.saved

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
 from pathlib import Path
 
 log = logging.getLogger("warmgate")
 
 NAME = "tenant.key"
 LENGTH = 32
+LENGTHS = range(16, 65)
+"""Bytes that a secret may have; keyed BLAKE2b takes no more than 64."""
 
 
 def install_secret(directory: Path | None) -> bytes:
@@ -23,17 +26,22 @@ def install_secret(directory: Path | None) -> bytes:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         secret = os.urandom(LENGTH)
-        draft = directory / f"{NAME}.{os.getpid()}"
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secret)
+        # A name of its own: one made from the process number is shared by threads, and by containers of one volume.
+        descriptor, draft = tempfile.mkstemp(prefix=f"{NAME}.", dir=directory)  # with mode 0600
         try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(secret)
             os.link(draft, path)  # whole or not at all, and the first of several workers wins
         except FileExistsError:
             secret = path.read_bytes()
         finally:
-            draft.unlink()
+            os.unlink(draft)
     except OSError as error:
         log.warning("the tenants' secret can't be kept in %s (%s): stored answers last until the end", directory, error)
         return os.urandom(LENGTH)
-    return secret if len(secret) >= 16 else os.urandom(LENGTH)
+    if len(secret) not in LENGTHS:
+        log.warning(
+            "the tenants' secret in %s is damaged (%d bytes): stored answers last until the end", path, len(secret)
+        )
+        return os.urandom(LENGTH)
+    return secret

@@ -50,10 +50,11 @@ class PassThrough:
 
 
 class Managed:
-    """`keys`: the issued keys and the tenant of each. Only their hashes are kept."""
+    """`keys`: the issued keys and the tenant of each. Only their hashes are kept, and none of an empty one: a variable
+    that was left blank must not let everybody in."""
 
     def __init__(self, keys: Mapping[str, str], *, share_cache: bool) -> None:
-        self._tenants = {_mark(key): tenant for key, tenant in keys.items()}
+        self._tenants = {_mark(key.strip()): tenant for key, tenant in keys.items() if key.strip()}
         self.share_cache = share_cache
 
     def identify(self, headers: Mapping[str, str]) -> Identity:

@@ -1,0 +1,218 @@
+"""What a request asks of the cache: every directive, every member, every way to get one wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.vocabulary import PLAIN, Controls, Refused
+from cache.controls import MEMBERS, controls_of
+
+HEADERS: dict[str | None, Controls] = {
+    None: PLAIN,
+    "": PLAIN,
+    " , ,": PLAIN,
+    "no-cache": Controls(no_cache=True),
+    "No-Cache": Controls(no_cache=True),
+    " \tno-store ": Controls(no_store=True),
+    "NO-STORE": Controls(no_store=True),
+    "only-if-cached": Controls(only_if_cached=True),
+    "no-cache,no-store": Controls(no_cache=True, no_store=True),
+    "no-cache , max-age=5,, ONLY-IF-CACHED": Controls(no_cache=True, max_age=5, only_if_cached=True),
+    "max-age=0": Controls(max_age=0),
+    "max-age=60": Controls(max_age=60),
+    "Max-Age=060": Controls(max_age=60),
+    'max-age="60"': Controls(max_age=60),
+    "max-age = 60": Controls(max_age=60),
+    # Malformed numbers are as good as not sent.
+    "max-age": PLAIN,
+    "max-age=": PLAIN,
+    "max-age=-1": PLAIN,
+    "max-age=+1": PLAIN,
+    "max-age=1.5": PLAIN,
+    "max-age=1e3": PLAIN,
+    "max-age=1_0": PLAIN,
+    "max-age=0x10": PLAIN,
+    "max-age=nan": PLAIN,
+    "max-age=inf": PLAIN,
+    "max-age=ten": PLAIN,
+    "max-age=٣": PLAIN,
+    "max-age=²": PLAIN,
+    "max-age=x, no-store": Controls(no_store=True),
+    # Directives that nobody here knows, and words that only look like one.
+    "private, max-stale=60, min-fresh=3, stale-if-error=9, no-transform, immutable": PLAIN,
+    "xno-cache, no-cachex, no_cache, nocache, no cache": PLAIN,
+    "s-maxage=5, ttl=5, namespace=a": PLAIN,
+    # Arguments that a directive has no use for.
+    'no-cache="Set-Cookie"': Controls(no_cache=True),
+    "no-store=0": Controls(no_store=True),
+    # A directive twice: the stricter one, whatever stands between and behind.
+    "max-age=5, max-age=60": Controls(max_age=5),
+    "max-age=60, max-age=5": Controls(max_age=5),
+    "max-age=5, max-age=x": Controls(max_age=5),
+    "max-age=x, max-age=5": Controls(max_age=5),
+    # What stands inside a quoted argument is no directive (RFC 9110 §5.6.4).
+    'community="UCI, no-store", max-age=5': Controls(max_age=5),
+    'a="x, only-if-cached, y"': PLAIN,
+    r'a="\", no-cache, \\", no-store': Controls(no_store=True),
+    # A quotation mark that nobody closes hides nothing.
+    'max-age="60, no-store': Controls(no_store=True),
+    'a=", no-store': Controls(no_store=True),
+    '"no-store"': PLAIN,
+}
+
+
+@pytest.mark.parametrize("header", HEADERS, ids=repr)
+def test_a_header_says(header: str | None) -> None:
+    assert controls_of(header) == HEADERS[header]
+
+
+def test_a_number_of_any_length_is_only_a_long_time() -> None:
+    assert controls_of("max-age=" + "9" * 5000).max_age == float("inf")
+
+
+@given(st.text() | st.lists(st.sampled_from(["no-store", "max-age", "=", ",", '"', "\\", " ", "5", "a"])).map("".join))
+def test_no_header_is_an_error(header: str) -> None:
+    controls = controls_of(header)
+    assert controls.max_age is None or controls.max_age >= 0
+    assert (controls.ttl, controls.namespace) == (None, "")
+
+
+@given(st.lists(st.sampled_from(["no-cache", "no-store", "only-if-cached", "max-age=5", "max-age=7", "x"])))
+def test_the_order_of_directives_does_not_matter(directives: list[str]) -> None:
+    controls = controls_of(",".join(directives))
+    assert controls == controls_of(" , ".join(reversed(directives)))
+    assert controls.no_cache is ("no-cache" in directives)
+    assert controls.no_store is ("no-store" in directives)
+    assert controls.only_if_cached is ("only-if-cached" in directives)
+    assert controls.max_age == (5 if "max-age=5" in directives else 7 if "max-age=7" in directives else None)
+
+
+GOOD: list[tuple[Any, Controls]] = [
+    (None, PLAIN),
+    ({}, PLAIN),
+    ({"ttl": 60}, Controls(ttl=60)),
+    ({"ttl": 0}, Controls(ttl=0)),
+    ({"ttl": 0.5}, Controls(ttl=0.5)),
+    ({"ttl": None}, PLAIN),
+    ({"ttl": 2**70}, Controls(ttl=float(2**70))),
+    ({"s-maxage": 60}, Controls(max_age=60)),
+    ({"s-maxage": 0.0}, Controls(max_age=0)),
+    ({"s-maxage": None}, PLAIN),
+    ({"no-cache": True}, Controls(no_cache=True)),
+    ({"no-cache": False, "no-store": False}, PLAIN),
+    ({"no-store": True}, Controls(no_store=True)),
+    ({"namespace": "a b\x00é"}, Controls(namespace="a b\x00é")),
+    ({"namespace": ""}, PLAIN),
+    (
+        {"ttl": 1, "s-maxage": 2, "no-cache": True, "no-store": True, "namespace": "n"},
+        Controls(no_cache=True, no_store=True, max_age=2, ttl=1, namespace="n"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("member", "controls"), GOOD, ids=repr)
+def test_a_member_says(member: Any, controls: Controls) -> None:
+    assert controls_of(None, member) == controls
+    assert controls_of("", member) == controls
+
+
+def test_seconds_are_floats_whatever_they_were() -> None:
+    controls = controls_of(None, {"ttl": 1, "s-maxage": 2})
+    assert (type(controls.ttl), type(controls.max_age)) == (float, float)
+
+
+NUMBERS = ("ttl", "s-maxage")
+NO_NUMBERS: list[Any] = [
+    -1, -0.5, float("nan"), float("inf"), float("-inf"), True, False, "60", "", [], [60], {}, 10**400, -(10**400),
+]  # fmt: skip
+NO_FLAGS: list[Any] = [None, 0, 1, "true", "", [], {}, 1.0]
+NO_NAMES: list[Any] = [None, 0, True, [], ["a"], {}]
+
+BAD = [
+    *[(name, value) for name in NUMBERS for value in NO_NUMBERS],
+    *[(name, value) for name in ("no-cache", "no-store") for value in NO_FLAGS],
+    *[("namespace", value) for value in NO_NAMES],
+    *[(name, 1) for name in ("", "TTL", "max-age", "s_maxage", "only-if-cached", "nocache", "a.b")],
+]
+
+
+@pytest.mark.parametrize(("name", "value"), BAD, ids=lambda value: repr(value)[:20])
+def test_a_malformed_member_is_refused_by_its_name(name: str, value: Any) -> None:
+    with pytest.raises(Refused) as refused:
+        controls_of("no-store", {name: value})
+    assert (refused.value.status, refused.value.param) == (400, f"cache.{name}")
+    assert refused.value.kind == "invalid_request_error"
+    assert "`cache" in refused.value.message
+
+
+@pytest.mark.parametrize("member", [True, False, 0, 1, 1.0, "", "no-store", [], ["no-store"]])
+def test_a_cache_that_is_no_object_is_refused(member: Any) -> None:
+    with pytest.raises(Refused) as refused:
+        controls_of(None, member)
+    assert (refused.value.status, refused.value.param) == (400, "cache")
+
+
+def test_the_members_are_these_and_no_others() -> None:
+    assert MEMBERS == ("ttl", "s-maxage", "no-cache", "no-store", "namespace")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(MEMBERS) | st.text(), inner),
+    max_leaves=6,
+)
+
+
+def read(member: Any) -> Controls | Refused:
+    try:
+        return controls_of(None, member)
+    except Refused as refused:
+        return refused
+
+
+@given(JSON)
+def test_any_json_is_read_or_refused(member: Any) -> None:
+    answer = read(member)
+    if isinstance(answer, Refused):
+        assert (answer.param or "").startswith("cache")
+    else:
+        assert member is None or set(member) <= set(MEMBERS)
+        assert all(seconds is None or 0 <= seconds < float("inf") for seconds in (answer.max_age, answer.ttl))
+
+
+STRICTER: list[tuple[str, dict[str, Any], Controls]] = [
+    ("no-cache", {"no-cache": False}, Controls(no_cache=True)),
+    ("", {"no-cache": True}, Controls(no_cache=True)),
+    ("no-store", {"no-store": False}, Controls(no_store=True)),
+    ("max-age=60", {"no-store": True}, Controls(no_store=True, max_age=60)),
+    ("max-age=60", {"s-maxage": 5}, Controls(max_age=5)),
+    ("max-age=5", {"s-maxage": 60}, Controls(max_age=5)),
+    ("max-age=0", {"s-maxage": 60}, Controls(max_age=0)),
+    ("max-age=5", {"s-maxage": 0}, Controls(max_age=0)),
+    ("max-age=5", {"s-maxage": None}, Controls(max_age=5)),
+    ("max-age=x", {"s-maxage": 7}, Controls(max_age=7)),
+    ("only-if-cached", {"namespace": "n", "ttl": 3}, Controls(only_if_cached=True, namespace="n", ttl=3)),
+]
+
+
+@pytest.mark.parametrize(("header", "member", "controls"), STRICTER)
+def test_of_both_the_stricter_holds(header: str, member: dict[str, Any], controls: Controls) -> None:
+    assert controls_of(header, member) == controls
+
+
+@pytest.mark.parametrize(
+    ("controls", "shareable"),
+    [
+        (PLAIN, True),
+        (Controls(max_age=0, ttl=0, namespace="n"), True),
+        (Controls(no_cache=True), False),
+        (Controls(no_store=True), False),
+        (Controls(only_if_cached=True), False),
+    ],
+)
+def test_a_call_that_wants_its_own_answer_shares_none(controls: Controls, shareable: bool) -> None:
+    assert controls.shareable is shareable
