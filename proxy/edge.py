@@ -79,6 +79,8 @@ class Edge:
 class Exchange:
     """One request being answered."""
 
+    __slots__ = ("began", "call", "edge", "final", "request", "route", "source", "status", "trace", "writer")
+
     def __init__(self, edge: Edge, request: web.BaseRequest) -> None:
         self.edge, self.request = edge, request
         self.began = edge.clock()
@@ -128,31 +130,36 @@ class Exchange:
 
     async def _proxied(self, target: str, reader: Reader | None) -> web.StreamResponse:
         self.route = "v1" if reader is None else "chat"
-        headers = self.request.headers
-        caller = self.edge.callers.read(self.request.raw_headers, headers)
+        request, edge = self.request, self.edge
+        caller = edge.callers.read(request.raw_headers, request.headers)
         if caller.websocket:
             raise Refused(501, "WebSocket connections are not proxied; connect to the provider", code="no_websocket")
-        tenant, credential = caller.identity
-        call = Call(
-            self.request.method, target, headers, b"", tenant=tenant, credential=credential, trace=self.trace,
+        self.call = call = Call(
+            request.method,
+            target,
+            request.headers,
+            b"",
+            tenant=caller.identity.tenant,
+            credential=caller.identity.credential,
+            trace=self.trace,
             lines=caller.lines,
-        )  # fmt: skip
-        self.call = call
+        )
         if reader is None:
             self._check_length()
-            call.body = self._chunks() if self.request.can_read_body else b""
-            reply = await self.edge.relay(call)
+            call.body = self._chunks() if request.can_read_body else b""
+            reply = await edge.relay(call)
         else:
             await self._read(call, reader, caller)
-            reply = await self.edge.handler(call)
-        self.source = self.trace.source = self.trace.source or reply.source
+            reply = await edge.handler(call)
+        trace = self.trace
+        self.source = trace.source = trace.source or reply.source
         self.status, self.final = reply.status, reply.answer
-        self.writer = Writer(self.request, call)
-        lines = headers_of(call, reply, self.trace, self.edge.clock() - self.began)
-        response = await self.writer.write(reply, lines)
+        self.writer = Writer(request, call)
+        lines = headers_of(call, reply, trace, edge.clock() - self.began)
+        response = self.writer.whole(reply, lines) or await self.writer.streamed(reply, lines)
         self.status = response.status
-        self.source = self.trace.source
-        self.trace.error = self.trace.error or self.writer.error
+        if self.writer.error:
+            trace.error = trace.error or self.writer.error
         return response
 
     async def _read(self, call: Call, reader: Reader, caller: Caller) -> None:
@@ -168,11 +175,12 @@ class Exchange:
 
     async def _body(self) -> bytes:
         """The whole body; raises `Refused` above the limit or where it breaks off."""
-        self._check_length()
         content = self.request.content
         first = await self._chunk()
+        self._checked(len(first))
         if content.at_eof():
             return first
+        self._check_length()
         chunks, size = [first], len(first)
         while not content.at_eof():
             chunks.append(await self._chunk())

@@ -66,30 +66,36 @@ def error_headers(extra: tuple[tuple[str, str], ...] = ()) -> CIMultiDict[str]:
 class Writer:
     """Writes one reply; counts what it wrote. The form is changed only where what came is not what was asked for."""
 
+    __slots__ = ("bytes_out", "call", "error", "request")
+
     def __init__(self, request: web.BaseRequest, call: Call) -> None:
         self.request, self.call = request, call
         self.bytes_out = 0
         self.error = ""
 
-    async def write(self, reply: Reply, headers: CIMultiDict[str]) -> web.StreamResponse:
+    def whole(self, reply: Reply, headers: CIMultiDict[str]) -> web.StreamResponse | None:
+        """The response, where all of it is at hand; None where it has yet to come."""
+        if reply.form is not Form.WHOLE:
+            return None
+        body = reply.body or b""
+        if self.call.stream and reply.status < 300 and reply.answer is not None:
+            try:
+                body = unfolded(self.call, reply)
+                headers["Content-Type"] = EVENT_STREAM
+            except Unfoldable:
+                self.error = "unfoldable"  # what came is all there is: it goes out as it came
+        return self._send(reply.status, headers, body)
+
+    async def streamed(self, reply: Reply, headers: CIMultiDict[str]) -> web.StreamResponse:
+        """Writes frames as they come, or waits for the end of them for a client who asked for a whole answer."""
         dialect = self.call.dialect
-        if reply.form is Form.WHOLE:
-            body = reply.body or b""
-            if self.call.stream and reply.status < 300 and reply.answer is not None:
-                try:
-                    body = unfolded(self.call, reply)
-                    headers["Content-Type"] = EVENT_STREAM
-                except Unfoldable:
-                    self.error = "unfoldable"  # what came is all there is: it goes out as it came
-            return await self._send(reply.status, headers, body)
         if reply.form is Form.EVENTS and not self.call.stream and dialect is not None:
             return await self._folded(reply, headers, dialect)
         return await self._stream(reply, headers, dialect)
 
-    async def _send(self, status: int, headers: CIMultiDict[str], body: bytes) -> web.StreamResponse:
-        response = web.Response(status=status, headers=headers, body=body)
+    def _send(self, status: int, headers: CIMultiDict[str], body: bytes) -> web.StreamResponse:
         self.bytes_out = len(body)
-        return response
+        return web.Response(status=status, headers=headers, body=body)
 
     async def _folded(self, reply: Reply, headers: CIMultiDict[str], dialect: Dialect) -> web.StreamResponse:
         """An event stream for a client who asked for the whole answer."""
@@ -104,8 +110,8 @@ class Writer:
         except (Torn, Unfoldable) as error:
             self.error = "torn" if isinstance(error, Torn) else "unfoldable"
             told = "the upstream's stream broke off" if isinstance(error, Torn) else str(error)
-            return await self._send(502, headers, dialect.error(told, kind="api_error", code=f"upstream_{self.error}"))
-        return await self._send(reply.status, headers, body)
+            return self._send(502, headers, dialect.error(told, kind="api_error", code=f"upstream_{self.error}"))
+        return self._send(reply.status, headers, body)
 
     async def _stream(self, reply: Reply, headers: CIMultiDict[str], dialect: Dialect | None) -> web.StreamResponse:
         response = web.StreamResponse(status=reply.status, headers=headers)
