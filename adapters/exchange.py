@@ -24,8 +24,11 @@ async def read_all(response: aiohttp.ClientResponse, between: float) -> bytes:
     size, content = 0, response.content
     try:
         while not content.at_eof():
-            async with asyncio.timeout(between):
-                chunk = await content.readany()
+            if content.is_eof():
+                chunk = content.read_nowait()  # all of it has come: most answers do in one piece
+            else:
+                async with asyncio.timeout(between):
+                    chunk = await content.readany()
             chunks.append(chunk)
             size += len(chunk)
             if size > MAX_WHOLE:

@@ -81,6 +81,26 @@ class OpenAIChat:
             return "no choices"
         return next((reason for choice in choices if (reason := _objection(_mapping(choice)))), "")
 
+    def is_usage_only(self, frame: Frame) -> bool:
+        if b'"usage"' not in frame.raw:
+            return False
+        event = _event(frame)
+        return event.get("choices") == [] and isinstance(event.get("usage"), dict)
+
+    def frames_objection(self, frames: Sequence[Frame]) -> str:
+        """By finish reasons alone: arguments that do not fold can't be tried."""
+        open_choices: set[Any] = set()
+        finished: set[Any] = set()
+        for frame in frames:
+            for choice in _event(frame).get("choices") or []:
+                index, reason = _mapping(choice).get("index"), _mapping(choice).get("finish_reason")
+                if reason is not None and reason not in STORABLE:
+                    return f"finish_reason {reason}"
+                (open_choices if reason is None else finished).add(index)
+        if not finished:
+            return "no choices"
+        return "no finish_reason" if open_choices - finished else ""
+
     def finish(self, message: Mapping[str, Any]) -> str:
         choices = message.get("choices")
         reasons = [_mapping(choice).get("finish_reason") for choice in choices] if isinstance(choices, list) else []
@@ -93,6 +113,14 @@ class OpenAIChat:
         return frame_of(self.error(message, kind=kind, code=code))
 
 
+def _event(frame: Frame) -> dict[str, Any]:
+    """The object of one event; empty where it has none."""
+    try:
+        return _mapping(frame.json()) if frame.data else {}
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return {}
+
+
 def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
@@ -101,7 +129,9 @@ def _decoded(raw: bytes) -> Any:
     """Never puts anything of the body into a message: it may end in a log."""
     try:
         body = _decode(raw)
-        _check_members(raw, _encode(body))
+        encoded = _encode(body)
+        if raw != encoded:  # they are equal for what compact encoders send
+            _check_members(raw, encoded)
     except msgspec.MsgspecError as error:
         raise Refused(400, _malformed(raw, str(error))) from None
     except UnicodeDecodeError:
@@ -147,12 +177,15 @@ def _check(body: dict[str, Any]) -> None:
     messages = body.get("messages")
     if type(messages) is not list or not messages:
         raise Refused(400, "`messages` must be a non-empty array", param="messages")
-    for place, message in enumerate(messages):
-        if type(message) is not dict:
-            raise Refused(400, "a message must be an object", param=f"messages[{place}]")
-    if not isinstance(body.get("stream"), bool | None):
+    kinds = list(map(type, messages))
+    if set(kinds) != {dict}:
+        place = next(place for place, kind in enumerate(kinds) if kind is not dict)
+        raise Refused(400, "a message must be an object", param=f"messages[{place}]")
+    stream = body.get("stream")
+    if stream is not None and type(stream) is not bool:
         raise Refused(400, "`stream` must be true or false", param="stream")
-    if not isinstance(body.get("stream_options"), dict | None):
+    options = body.get("stream_options")
+    if options is not None and type(options) is not dict:
         raise Refused(400, "`stream_options` must be an object", param="stream_options")
     n = body.get("n")
     if n is not None and (type(n) is not int or n < 1):

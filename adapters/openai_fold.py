@@ -26,11 +26,11 @@ DONE = frame_of(b"[DONE]")
 Rule = Callable[[Any, Any], Any]
 """(what was seen so far or None, what comes now) -> what holds from now on."""
 
-_canonical = msgspec.json.Encoder(order="deterministic")
+_decode = msgspec.json.Decoder().decode
 
 
 def is_end(frame: Frame) -> bool:
-    return frame.raw == DONE.raw or (b"[DONE]" in frame.raw and frame.data == b"[DONE]")
+    return frame.data == b"[DONE]"
 
 
 def is_error(frame: Frame) -> bool:
@@ -162,7 +162,7 @@ def once(seen: Any, new: Any) -> Any:
 
 
 def same(seen: Any, new: Any) -> Any:
-    if seen is None or (seen == new and _canonical.encode(seen) == _canonical.encode(new)):
+    if seen is None or seen == new:
         return new
     raise Unfoldable("an unknown member has several values")
 
@@ -288,7 +288,7 @@ TOP: dict[str, Rule] = {
     "usage": last,
     "x_groq": united,
 }
-DROPPED = ("object", "obfuscation", "choices")
+DROPPED = frozenset({"object", "obfuscation", "choices"})
 """Members of a chunk that are no part of a whole answer as they stand: a kind, random padding, and what is merged."""
 
 
@@ -296,30 +296,29 @@ def fold(frames: Sequence[Frame]) -> dict[str, Any]:
     top: dict[str, Any] = {}
     choices: dict[int, Node] = {}
     for frame in frames:
-        if not frame.data:
+        data = frame.data
+        if not data:
             continue  # comments and events without data are never dispatched (§9.2.6)
-        if is_end(frame):
+        if data == b"[DONE]":
             break
-        chunk = _chunk(frame)
+        chunk = _chunk(frame, data)
         for name, value in chunk.items():
-            if name in DROPPED:
-                continue
             if value is None:
                 top.setdefault(name)
-            else:
-                top[name] = TOP.get(name, same)(top.get(name), value)
+            elif name not in DROPPED and (seen := top.get(name)) != value:  # mostly repeated
+                top[name] = TOP.get(name, same)(seen, value)
         _absorb_choices(choices, chunk.get("choices"))
     if not choices:
         raise Unfoldable("the stream has no choice")
     return _whole(top, [_choice(choices[index]) for index in sorted(choices)])
 
 
-def _chunk(frame: Frame) -> dict[str, Any]:
+def _chunk(frame: Frame, data: bytes) -> dict[str, Any]:
     try:
-        chunk = frame.json()
+        chunk = _decode(data)  # not `frame.json()`, which would keep every chunk alive
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Unfoldable("an event is not JSON") from error
-    if type(chunk) is not dict or is_error(frame):
+    if type(chunk) is not dict or (b"error" in frame.raw and is_error(frame)):
         raise Unfoldable("an event is no chunk")
     return chunk
 
@@ -363,7 +362,7 @@ def _whole(top: dict[str, Any], choices: list[dict[str, Any]]) -> dict[str, Any]
     for name in ("usage", "service_tier", "system_fingerprint"):
         if name in top:
             whole[name] = top.pop(name)
-    return whole | top
+    return whole | {name: value for name, value in top.items() if name not in DROPPED}
 
 
 def _promote_groq(top: dict[str, Any]) -> None:

@@ -82,8 +82,10 @@ def _chunks(choices: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
                 chunk["logprobs"] = slice_
             chunk["finish_reason"] = None
             yield chunk
-        last = {"index": index, "delta": {}} | ({"logprobs": None} if "logprobs" in choice else {})
-        yield last | {"finish_reason": finish} | rest
+        last: dict[str, Any] = {"index": index, "delta": {}}
+        if "logprobs" in choice:
+            last["logprobs"] = None
+        yield {**last, "finish_reason": finish, **rest}
 
 
 def _lists(logprobs: Any) -> dict[str, Any] | None:
@@ -142,7 +144,8 @@ def _later(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for place, call in enumerate(_list(message, "tool_calls")):
         if type(call) is not dict or call.get("index", place) != place:
             raise Unfoldable("a tool call is no object in its place")
-        head, growing = {"index": place} | call, []
+        head: dict[str, Any] = {"index": place} | call
+        growing: list[dict[str, Any]] = []
         for name, grows in (("function", "arguments"), ("custom", "input")):
             if call.get(name) is not None:
                 head[name], pieces = _opened(call[name], grows)

@@ -46,6 +46,9 @@ HOP_BY_HOP = frozenset(
 NOT_SENT = HOP_BY_HOP | {"host", "expect", "content-length"}
 """Request headers that are made anew for the upstream's connection."""
 
+NOT_ADDED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+"""Headers that aiohttp would add by itself; a session for `Upstream` is made with `skip_auto_headers=NOT_ADDED`."""
+
 CREDENTIALS = ("authorization", "api-key", "x-api-key")
 
 RETRIED = frozenset({408, 429, 500, 502, 503, 504, 529})
@@ -131,7 +134,6 @@ class Upstream:
                     headers=self._headers(call),
                     allow_redirects=False,
                     auto_decompress=call.dialect is not None,
-                    skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
                     timeout=self._timeout,
                 )
         except aiohttp.ConnectionTimeoutError as error:
@@ -234,7 +236,8 @@ def end_to_end(headers: Mapping[str, str], *, decoded: bool) -> Headers:
     dropped = HOP_BY_HOP | named_by_connection(headers)
     if decoded:
         dropped = dropped | {"content-length", "content-encoding"}
-    return tuple((name, value) for name, value in headers.items() if name.lower() not in dropped)
+    # `str`: the names are of a subclass that only aiohttp knows, and these go to disk.
+    return tuple([(str(name), value) for name, value in headers.items() if name.lower() not in dropped])
 
 
 def retry_after(headers: Mapping[str, str], wall: Clock) -> float | None:
@@ -249,5 +252,3 @@ def retry_after(headers: Mapping[str, str], wall: Clock) -> float | None:
         return max(0.0, parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - wall())
     except ValueError:
         return None
-
-

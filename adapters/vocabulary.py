@@ -290,9 +290,7 @@ class Reply:
     answer: Answer | None = None
 
     @classmethod
-    def whole(
-        cls, status: int, headers: Headers, body: bytes, *, source: str, answer: Answer | None = None
-    ) -> Reply:
+    def whole(cls, status: int, headers: Headers, body: bytes, *, source: str, answer: Answer | None = None) -> Reply:
         return cls(status, headers, source, Form.WHOLE, OneFrame(body), body, answer)
 
 
@@ -308,6 +306,7 @@ class Call:
     target: str
     """Path and query as received, without the mount point `/v1`."""
     headers: Mapping[str, str]
+    """As received; looked up whatever the letter case."""
     body: bytes | AsyncIterator[bytes]
     dialect: Dialect | None = None
     parsed: dict[str, Any] = field(default_factory=dict)
@@ -320,6 +319,8 @@ class Call:
     """Whether the answer must carry usage: whole answers do, streams where the client asked for it."""
     trace: Trace = field(default_factory=Trace)
     key: bytes = b""
+    digest: list[bytes] = field(default_factory=list)
+    """Of the canonical body, once somebody computed it; shared by all calls with the same bytes."""
 
     @property
     def model(self) -> str:

@@ -87,7 +87,7 @@ class Flight:
             await seat.aclose()
             reply = replace(reply, frames=OneFrame(reply.body or b""))
         else:
-            seat.tell(pays=next(iter(self.seats)) is seat)
+            seat.tell(pays=not self.paid and next(iter(self.seats)) is seat)
             reply = replace(reply, frames=seat)
         return replace(reply, source=call.trace.source)
 

@@ -69,12 +69,10 @@ class Exact:
         if found is not None:
             entry, level = found
             if self._suits(entry, call):
-                refusal = None if self.admission.fresh(call) else await self._refusal(call)
-                if refusal is not None:
-                    return refusal
-                if self.admission.fresh(call):
-                    return self._hit(call, entry, level)
-            if self._too_old(entry, call.controls):
+                reply = await self._admitted(call, entry, level)
+                if reply is not None:
+                    return reply
+            elif self._too_old(entry, call.controls):
                 call.trace.why = "request"
         reply = await self._fetch(call)
         if reply.source == "upstream" and reply.answer is not None and not call.controls.no_store:
@@ -87,11 +85,17 @@ class Exact:
             return Reply.whole(504, (("Content-Type", "application/json"),), body, source="proxy")
         return await self.inner(call)
 
-    async def _refusal(self, call: Call) -> Reply | None:
-        try:
-            return await self.admission.refusal(call)
-        except UpstreamError:
-            return None  # nobody can say; the request itself goes upstream and is told there
+    async def _admitted(self, call: Call, entry: Entry, level: str) -> Reply | None:
+        """The stored answer, or the provider's refusal of this credential; None where nobody can say now: then the
+        request itself goes upstream and is told there."""
+        if not self.admission.fresh(call):
+            try:
+                refusal = await self.admission.refusal(call)
+            except UpstreamError:
+                return None
+            if refusal is not None:
+                return refusal
+        return self._hit(call, entry, level)
 
     def _suits(self, entry: Entry, call: Call) -> bool:
         fits = entry.serves(stream=call.stream, wants_usage=call.wants_usage)

@@ -50,7 +50,9 @@ def counted(body: Mapping[str, Any]) -> dict[str, Any]:
 def key_of(call: Call) -> bytes:
     """The exact key, 32 bytes, computed when first asked for and carried on the call."""
     if not call.key:
-        call.key = _digest(call, canonical(counted(call.parsed)))
+        if not call.digest:
+            call.digest.append(hashlib.sha256(canonical(counted(call.parsed))).digest())
+        call.key = _digest(call, call.digest[0])
     return call.key
 
 
@@ -68,16 +70,12 @@ def scope_of(call: Call) -> bytes | None:
         return None
     body = counted(call.parsed)
     body["messages"] = [*messages[:-1], {**last, "content": PLACEHOLDER}]
-    return _digest(call, b"scope" + canonical(body))
+    return _digest(call, hashlib.sha256(b"scope" + canonical(body)).digest())
 
 
 def _digest(call: Call, body: bytes) -> bytes:
-    digest = hashlib.sha256(VERSION)
+    """Everything that counts, with the length in front of each part: no two lists of parts glue to the same bytes."""
     get = call.headers.get
-    steering = [get(name, "") for name in STEERING_HEADERS]
-    # A length in front of every part: no two different lists of parts can be glued to the same bytes.
-    for part in (call.tenant, call.controls.namespace, call.target, *steering):
-        data = part.encode(errors="surrogateescape")
-        digest.update(b"%d:" % len(data) + data)
-    digest.update(body)
-    return digest.digest()
+    parts = [call.tenant, call.controls.namespace, call.target, *[get(name, "") for name in STEERING_HEADERS]]
+    glued = "".join([f"{len(part)}:{part}" for part in parts])
+    return hashlib.sha256(VERSION + body + glued.encode(errors="surrogateescape")).digest()

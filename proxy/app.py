@@ -6,40 +6,41 @@ The only module that names the real clock, the real randomness and the real netw
 from __future__ import annotations
 
 import asyncio
-import logging
+import os
 import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-from adapters.prices import Prices
-from adapters.simulated import Simulated, Timing
+import msgspec
 from aiohttp import web
-from cache.disk import Disk
-from cache.levels import Levels
-from cache.memory import Memory
+from yarl import URL
 
 from adapters.ask_usage import AskUsage
 from adapters.meter import Meter
 from adapters.openai_chat import OPENAI_CHAT
+from adapters.prices import Prices
+from adapters.simulated import Simulated, Timing
 from adapters.tasks import Tasks
-from adapters.upstream import Patience, Retries, Upstream
-from adapters.vocabulary import Call, Handler
+from adapters.upstream import NOT_ADDED, Patience, Retries, Upstream
+from adapters.vocabulary import Call, Handler, Unfoldable
 from cache.coalesce import Coalesce
+from cache.disk import Disk
 from cache.exact import Admission, Exact
+from cache.levels import Levels
+from cache.memory import Memory
 from cache.policy import Policy
-from proxy.config import Settings
-from proxy.config_file import resolve_keys
+from proxy.config import SIMULATED, Settings
+from proxy.config_rules import provider_key, resolve_keys, store_path, stores_on_disk
 from proxy.edge import Edge, Operation
-from proxy.events import Sink, log_event
+from proxy.events import Event, Sink, log_event
 from proxy.metrics import CONTENT_TYPE, Metrics, exposition
 from proxy.record import Recorder
 from proxy.secret import install_secret
 from proxy.tenants import Admitted, Managed, PassThrough, Tenancy, Trusted
-
-log = logging.getLogger("warmgate")
 
 DIALECTS = {"/chat/completions": OPENAI_CHAT}
 """Routes (below /v1) whose bodies are read; all others pass through."""
@@ -70,7 +71,7 @@ class App:
 async def build(settings: Settings, env: Mapping[str, str]) -> App:
     tasks = Tasks()
     session = _session(settings)
-    levels = _levels(settings)
+    levels = _levels(settings, env)
     await levels.open()
     tenancy, admitted = _tenancy(settings, env)
     provider = _provider(settings, env, session)
@@ -80,7 +81,7 @@ async def build(settings: Settings, env: Mapping[str, str]) -> App:
 
     # The onion, innermost first. Leaving a layer out is leaving out its line.
     exact = coalesce = None
-    handler: Handler = Meter(provider, Prices(settings.prices).cost, time.perf_counter)
+    handler: Handler = Meter(provider, Prices(_overrides(settings)).cost, time.perf_counter)
     if settings.upstream.stream_usage == "always":
         handler = AskUsage(handler)
     # Warm(handler, ...)       gates siblings and warms the shared prefix
@@ -101,7 +102,9 @@ async def build(settings: Settings, env: Mapping[str, str]) -> App:
         )
 
     metrics = Metrics(levels.stats)
-    recorder = Recorder(Path(settings.record.dir), clock=time.time) if settings.record.dir else None
+    recorder = None
+    if settings.record.dir:
+        recorder = Recorder(Path(settings.record.dir), started=time.time(), pid=os.getpid())
     edge = Edge(
         handler,
         provider,
@@ -123,20 +126,30 @@ def _session(settings: Settings) -> aiohttp.ClientSession:
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
-        trust_env=True,
+        skip_auto_headers=NOT_ADDED,
+        proxy=_outbound_proxy(settings.upstream.base_url),
         max_line_size=65536,
         max_field_size=65536,
     )
 
 
-def _levels(settings: Settings) -> Levels:
+def _outbound_proxy(base_url: str) -> str | None:
+    """What the usual variables (HTTPS_PROXY, NO_PROXY...) say about this provider, asked once: aiohttp's `trust_env`
+    asks in a thread for every request, which costs more than the request."""
+    url = URL(base_url) if base_url != SIMULATED else None
+    if url is None or url.host is None or proxy_bypass(url.host):
+        return None
+    return getproxies().get(url.scheme)
+
+
+def _levels(settings: Settings, env: Mapping[str, str]) -> Levels:
     store = settings.cache.multi_level
-    on = settings.cache.enabled and store.enabled
+    on = settings.cache.enabled and settings.cache.exact.enabled and store.enabled
     l1 = l2 = None
     if on and store.l1.enabled:
         l1 = Memory(store.l1.max_size, store.l1.max_bytes, store.l1.ttl, time.time)
-    if on and store.l2.enabled:
-        l2 = Disk(settings.store_path(), store.l2.max_size, store.l2.max_bytes, store.l2.ttl, time.time)
+    if stores_on_disk(settings):
+        l2 = Disk(store_path(settings, env), store.l2.max_size, store.l2.max_bytes, store.l2.ttl, time.time)
     return Levels(l1, l2)
 
 
@@ -145,21 +158,20 @@ def _tenancy(settings: Settings, env: Mapping[str, str]) -> tuple[Tenancy, bool]
     share = settings.tenants.share_cache
     if settings.tenants.mode == "managed":
         return Managed(resolve_keys(settings, env), share_cache=share), False
-    on_disk = settings.cache.enabled and settings.cache.multi_level.enabled and settings.cache.multi_level.l2.enabled
-    secret = install_secret(settings.store_path().parent if on_disk else None)
+    secret = install_secret(store_path(settings, env).parent if stores_on_disk(settings) else None)
     return PassThrough(secret, share_cache=share), True
 
 
 def _provider(settings: Settings, env: Mapping[str, str], session: aiohttp.ClientSession) -> Handler:
     up = settings.upstream
-    if up.base_url == "simulated":
+    if up.base_url == SIMULATED:
         pace = settings.simulated
         timing = Timing(pace.first_token, pace.tokens_per_second, pace.prefill_per_second)
         return Simulated(OPENAI_CHAT, timing, sleep=asyncio.sleep, clock=time.perf_counter, seed=pace.seed)
     return Upstream(
         session,
         up.base_url,
-        api_key=env[up.api_key_env] if up.api_key_env else None,
+        api_key=provider_key(settings, env),
         patience=Patience(up.connect_timeout, up.first_byte_timeout, up.read_timeout),
         retries=Retries(up.retries, up.retry_max_wait),
         clock=time.perf_counter,
@@ -167,6 +179,11 @@ def _provider(settings: Settings, env: Mapping[str, str], session: aiohttp.Clien
         chance=random.Random().random,
         wall=time.time,
     )
+
+
+def _overrides(settings: Settings) -> dict[str, dict[str, float]]:
+    priced = {name: msgspec.structs.asdict(price) for name, price in settings.prices.items()}
+    return {name: {k: v for k, v in row.items() if v is not None} for name, row in priced.items()}
 
 
 def _nothing(call: Call) -> None:
@@ -180,8 +197,24 @@ def _sinks(settings: Settings, metrics: Metrics, recorder: Recorder | None) -> l
     if settings.log.level in ("debug", "info"):
         sinks.append(log_event)
     if recorder is not None:
-        sinks.append(recorder.observe)
+        sinks.append(_recording(recorder))
     return sinks
+
+
+def _recording(recorder: Recorder) -> Sink:
+    def sink(event: Event) -> None:
+        call, message = event.call, None
+        if call is None or call.dialect is None or not call.parsed or event.status >= 400:
+            return
+        if event.answer is not None:
+            try:
+                message = event.answer.message()
+            except Unfoldable:
+                message = None  # torn, or not of one piece: the request is worth recording all the same
+        usage = message.get("usage") if message else None
+        recorder.record(call.tenant, call.headers.get("x-session-id", ""), call.parsed, message, usage, event.at)
+
+    return sink
 
 
 def _operations(settings: Settings, edge: Edge, metrics: Metrics) -> dict[str, Operation]:

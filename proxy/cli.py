@@ -11,7 +11,9 @@ from pathlib import Path
 
 from proxy import config_command, demo, log, replay, serve
 from proxy.config import Settings
-from proxy.config_file import ConfigError, load, override
+from proxy.config_file import load, loads
+from proxy.config_problem import ConfigError
+from proxy.config_rules import provider_key, resolve_keys
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,15 +66,17 @@ def _serve(parser: argparse.ArgumentParser) -> None:
 
 
 def settings_of(options: argparse.Namespace) -> Settings:
-    """The configuration file with the flags laid over it."""
-    settings = load(options.config) if options.config else Settings()
+    """The configuration file, with the environment and then the flags laid over it. Raises `ConfigError`."""
     flags = {name: value for name, value in vars(options).items() if "." in name and value is not None}
-    return override(settings, flags)
+    if options.config is None:
+        return loads("", "defaults", env=os.environ, changes=flags)
+    return load(options.config, env=os.environ, changes=flags)
 
 
 def _run_serve(options: argparse.Namespace) -> int:
     settings = settings_of(options)
-    log.setup(settings.log.level, settings.log.format, sys.stderr)
+    secrets = set(resolve_keys(settings, os.environ)) | {provider_key(settings, os.environ) or ""}
+    log.setup(settings.log.level, settings.log.format, sys.stderr, secrets=secrets - {""})
     return serve.serve(settings, os.environ)
 
 
@@ -98,3 +102,7 @@ def _run_replay(options: argparse.Namespace) -> int:
 
 def _run_demo(options: argparse.Namespace) -> int:
     return demo.run(sys.stdout)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

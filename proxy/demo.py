@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from asyncio.subprocess import PIPE, Process
-from collections import Counter
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -46,17 +46,18 @@ CROWD = 16
 
 @dataclass
 class Layer:
-    """What one layer answered: seconds per request, prompt and output tokens."""
+    """What one layer answered: seconds per request as the client saw them and in the proxy alone, and tokens."""
 
     name: str
     seconds: list[float] = field(default_factory=list)
+    inside: list[float] = field(default_factory=list)
     tokens: int = 0
 
 
 @dataclass
 class Ledger:
     layers: dict[str, Layer] = field(default_factory=dict)
-    dollars: Counter[tuple[str, str]] = field(default_factory=Counter)
+    dollars: dict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
     """Spent or saved, and by whom, as the proxy's own metrics say."""
     failures: list[str] = field(default_factory=list)
 
@@ -65,6 +66,7 @@ class Ledger:
         name = _layer(status)
         layer = self.layers.setdefault(name, Layer(name))
         layer.seconds.append(seconds)
+        layer.inside += [float(ms) / 1000 for ms in re.findall(r"warmgate;dur=([\d.]+)", headers["server-timing"])]
         layer.tokens += usage.total_tokens if usage else 0
         return name
 
@@ -225,11 +227,15 @@ async def _bill(ledger: Ledger, base_url: str) -> None:
 
 def _table(ledger: Ledger) -> Table:
     table = Table(title="What answered, and what it saved", title_justify="left")
-    for name in ("answered by", "requests", "tokens", "median ms", "spent $", "saved $"):
+    for name in ("answered by", "requests", "tokens", "median ms", "in the proxy", "spent $", "saved $"):
         table.add_column(name, justify="left" if name == "answered by" else "right")
     for name, source in (("provider", "upstream"), ("coalesced", "collapsed"), ("L1 memory", "l1"), ("L2 disk", "l2")):
         layer = ledger.layers.get(name, Layer(name))
-        median = f"{statistics.median(layer.seconds) * 1000:.1f}" if layer.seconds else "-"
+        seen, inside = _median(layer.seconds, 1), _median(layer.inside, 2)
         spent, saved = ledger.dollars["spent", source], ledger.dollars["saved", source]
-        table.add_row(name, str(len(layer.seconds)), f"{layer.tokens:,}", median, f"{spent:.6f}", f"{saved:.6f}")
+        table.add_row(name, str(len(layer.seconds)), f"{layer.tokens:,}", seen, inside, f"{spent:.6f}", f"{saved:.6f}")
     return table
+
+
+def _median(seconds: list[float], digits: int) -> str:
+    return f"{statistics.median(seconds) * 1000:.{digits}f}" if seconds else "-"

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from adapters.edit import drop_member
 from adapters.vocabulary import Answer, Call, Clock, Dialect, Handler, Refused, Torn, Trace, UpstreamError
 from cache.controls import controls_of
 from proxy.events import Event, Sink
+from proxy.reading import Reader
 from proxy.respond import Writer, error_headers, headers_of
 from proxy.tenants import Tenancy
 
@@ -51,11 +51,13 @@ class Edge:
         clock: Clock,
         wall: Clock,
     ) -> None:
-        self.handler, self.relay, self.dialects, self.tenancy = handler, relay, dialects, tenancy
+        self.handler, self.relay, self.tenancy = handler, relay, tenancy
+        self.readers = {target: Reader(dialect) for target, dialect in dialects.items()}
         self.operations, self.sinks, self.body_limit = operations, sinks, body_limit
         self.clock, self.wall = clock, wall
         self.gate = Gate()
-        self._default_dialect = next(iter(dialects.values()))
+        self.native = next(iter(dialects.values()))
+        """The dialect of errors on routes that have none."""
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         exchange = Exchange(self, request)
@@ -86,21 +88,20 @@ class Exchange:
         self.writer: Writer | None = None
 
     async def answer(self) -> web.StreamResponse:
-        dialect = self.edge._default_dialect
+        dialect = self.edge.native
         try:
             path, _, query = self.request.raw_path.partition("?")
             if path.startswith(MOUNT + "/"):
                 target = path[len(MOUNT) :]
-                found = self.edge.dialects.get(target) if self.request.method == "POST" else None
-                dialect = found or dialect
-                return await self._proxied(f"{target}?{query}" if query else target, found)
+                reader = self.edge.readers.get(target) if self.request.method == "POST" else None
+                dialect = reader.dialect if reader else dialect
+                return await self._proxied(f"{target}?{query}" if query else target, reader)
             return await self._own(path)
         except Refused as refused:
             return self._error(dialect, refused)
         except UpstreamError as error:
             self.trace.error = error.code
-            refused = Refused(error.status, error.message, kind="api_error", code=error.code)
-            return self._error(dialect, refused)
+            return self._error(dialect, Refused(error.status, error.message, kind="api_error", code=error.code))
         except Torn as torn:
             self.trace.error = "torn"
             return self._error(dialect, Refused(502, torn.message, kind="api_error", code="upstream_torn"))
@@ -124,8 +125,8 @@ class Exchange:
         self.status = response.status
         return response
 
-    async def _proxied(self, target: str, dialect: Dialect | None) -> web.StreamResponse:
-        self.route = "v1" if dialect is None else "chat"
+    async def _proxied(self, target: str, reader: Reader | None) -> web.StreamResponse:
+        self.route = "v1" if reader is None else "chat"
         headers = self.request.headers
         identity = self.edge.tenancy.identify(headers)
         if "Upgrade" in headers and headers["Upgrade"].lower() == "websocket":
@@ -135,11 +136,12 @@ class Exchange:
             trace=self.trace,
         )  # fmt: skip
         self.call = call
-        if dialect is None:
+        if reader is None:
+            self._check_length()
             call.body = self._chunks() if self.request.can_read_body else b""
             reply = await self.edge.relay(call)
         else:
-            await self._read(call, dialect)
+            await self._read(call, reader)
             reply = await self.edge.handler(call)
         self.source = self.trace.source = self.trace.source or reply.source
         self.status, self.final = reply.status, reply.answer
@@ -151,46 +153,45 @@ class Exchange:
         self.trace.error = self.trace.error or self.writer.error
         return response
 
-    async def _read(self, call: Call, dialect: Dialect) -> None:
+    async def _read(self, call: Call, reader: Reader) -> None:
         """Fills the call with what its body says."""
         if "Content-Encoding" in call.headers:
             raise Refused(415, "send the body without Content-Encoding", code="unsupported_content_encoding")
-        raw = await self._body()
-        call.dialect = dialect
-        call.parsed = body = dialect.parse(raw)
-        member = body.get("cache")
-        call.controls = controls_of(call.headers.get("Cache-Control"), member)
-        if member is not None:
-            edited = drop_member(raw, "cache")
-            call.trace.modified_bytes = len(raw) - len(edited)
-            raw = edited
-        call.body = raw
-        call.stream = dialect.wants_stream(body)
-        call.wants_usage = not call.stream or dialect.wants_usage(body)
+        body = reader.read(await self._body())
+        call.dialect, call.body, call.digest = reader.dialect, body.raw, body.digest
+        call.parsed, call.stream, call.wants_usage = body.parsed, body.stream, body.wants_usage
+        call.controls = controls_of(call.headers.get("Cache-Control"), body.parsed.get("cache"))
+        call.trace.modified_bytes = body.dropped
 
     async def _body(self) -> bytes:
-        chunks = []
-        async for chunk in self._chunks():
-            chunks.append(chunk)
+        """The whole body; raises `Refused` above the limit or where it breaks off."""
+        self._check_length()
+        content, chunks, size = self.request.content, [], 0
+        while not content.at_eof():
+            chunks.append(await self._chunk())
+            size = self._checked(size + len(chunks[-1]))
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def _chunks(self) -> AsyncIterator[bytes]:
-        """The request's body as it arrives; raises `Refused` above the limit or where it breaks off."""
-        limit, content = self.edge.body_limit, self.request.content
+        """The same piece by piece, for a route where nobody reads it."""
         size = 0
-        if (self.request.content_length or 0) > limit:
-            raise Refused(413, f"the body exceeds {limit} bytes", code="body_too_large")
-        while True:
-            try:
-                chunk = await content.readany()
-            except web.RequestPayloadError as error:
-                raise Refused(400, "the body broke off", code="body_incomplete") from error
-            if not chunk:
-                return
-            size += len(chunk)
-            if size > limit:
-                raise Refused(413, f"the body exceeds {limit} bytes", code="body_too_large")
+        while chunk := await self._chunk():
+            size = self._checked(size + len(chunk))
             yield chunk
+
+    async def _chunk(self) -> bytes:
+        try:
+            return await self.request.content.readany()
+        except web.RequestPayloadError as error:
+            raise Refused(400, "the body broke off", code="body_incomplete") from error
+
+    def _check_length(self) -> None:
+        self._checked(self.request.content_length or 0)
+
+    def _checked(self, size: int) -> int:
+        if size > self.edge.body_limit:
+            raise Refused(413, f"the body exceeds {self.edge.body_limit} bytes", code="body_too_large")
+        return size
 
     def _error(self, dialect: Dialect, refused: Refused) -> web.StreamResponse:
         self.status = refused.status

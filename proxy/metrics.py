@@ -7,7 +7,7 @@ scrapes. (Its own counters take a lock and a label look-up each, three times the
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -55,10 +55,10 @@ class Metrics(Collector):
     """`sizes` gives the store's statistics when scraped: level -> name -> number."""
 
     def __init__(self, sizes: Callable[[], Mapping[str, Mapping[str, float]]]) -> None:
-        self.requests: Counter[tuple[str, str, str]] = Counter()
-        self.tokens: Counter[tuple[str, str]] = Counter()
-        self.dollars: Counter[tuple[str, str]] = Counter()
-        self.unstored: Counter[str] = Counter()
+        self.requests: dict[tuple[str, ...], float] = defaultdict(float)
+        self.tokens: dict[tuple[str, ...], float] = defaultdict(float)
+        self.dollars: dict[tuple[str, ...], float] = defaultdict(float)
+        self.unstored: dict[tuple[str, ...], float] = defaultdict(float)
         self.added, self.upstream, self.first = Histogram(ADDED), Histogram(UPSTREAM), Histogram(UPSTREAM)
         self.retries = self.unpriced = self.stored = self.in_flight = self.modified_bytes = 0
         self.sizes = sizes
@@ -81,7 +81,7 @@ class Metrics(Collector):
         self.modified_bytes += trace.modified_bytes
         self.stored += trace.stored
         if trace.refused_to_store:
-            self.unstored[_kind(trace.refused_to_store)] += 1
+            self.unstored[(_kind(trace.refused_to_store),)] += 1
         if trace.usage is not None:
             self._spend(trace.usage, trace.cost)
 
@@ -95,13 +95,12 @@ class Metrics(Collector):
             self.dollars["spent", "upstream"] += cost
 
     def collect(self) -> Iterable[Metric]:
-        yield _counter("requests", "Requests by route, who answered, and status.", ("route", "source", "status"),
-                       self.requests)  # fmt: skip
+        told = "Requests by route, who answered, and status."
+        yield _counter("requests", told, ("route", "source", "status"), self.requests)
         yield _counter("upstream_tokens", "Tokens bought from providers, by class.", ("class", "counted"), self.tokens)
-        yield _counter("dollars", "US dollars spent upstream, and saved by answers from memory.", ("kind", "source"),
-                       self.dollars)  # fmt: skip
-        yield _counter("not_stored", "Answers that were not kept, by reason.", ("reason",),
-                       {(kind,): value for kind, value in self.unstored.items()})  # fmt: skip
+        told = "US dollars spent upstream, and saved by answers from memory."
+        yield _counter("dollars", told, ("kind", "source"), self.dollars)
+        yield _counter("not_stored", "Answers that were not kept, by reason.", ("reason",), self.unstored)
         for name, told, value in (
             ("stored", "Answers that were kept.", self.stored),
             ("upstream_retries", "Attempts beyond the first.", self.retries),

@@ -42,6 +42,8 @@ def headers_of(call: Call, reply: Reply, trace: Trace, seconds: float) -> CIMult
     waited = trace.upstream_seconds or 0.0
     timing = f"warmgate;dur={max(0.0, seconds - waited) * 1000:.2f}"
     headers.add("Server-Timing", timing if hit else f"{timing}, upstream;dur={waited * 1000:.1f}")
+    if trace.modified_bytes:
+        headers["X-Warmgate-Modified"] = str(trace.modified_bytes)
     if trace.usage is not None:
         headers["X-Warmgate-Cost"] = f"cost={_money(trace.cost)}; saved={_money(trace.saved or 0.0)}"
     return headers
@@ -102,9 +104,7 @@ class Writer:
             return await self._send(502, headers, dialect.error(told, kind="api_error", code=f"upstream_{self.error}"))
         return await self._send(reply.status, headers, body)
 
-    async def _stream(
-        self, reply: Reply, headers: CIMultiDict[str], dialect: Dialect | None
-    ) -> web.StreamResponse:
+    async def _stream(self, reply: Reply, headers: CIMultiDict[str], dialect: Dialect | None) -> web.StreamResponse:
         response = web.StreamResponse(status=reply.status, headers=headers)
         async with aclosing(reply.frames):
             await response.prepare(self.request)

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from proxy.app import build
-from proxy.config import Settings
+from proxy.config import Settings, masked_url
+from proxy.config_file import override
 from proxy.server import HttpServer, listen, reserve, until_stopped
 
 log = logging.getLogger("warmgate")
@@ -34,7 +35,7 @@ def serve(settings: Settings, env: Mapping[str, str]) -> int:
         return _run(settings, env, Worker())
     holder, port = reserve(settings.listen.host, settings.listen.port)
     try:
-        return _supervise(settings.at_port(port), env, workers)
+        return _supervise(override(settings, {"listen.port": port}), env, workers)
     finally:
         holder.close()
 
@@ -74,7 +75,7 @@ async def _serve(settings: Settings, env: Mapping[str, str], worker: Worker) -> 
 def _announce(addresses: list[str], settings: Settings) -> None:
     for address in addresses:
         base = address if address.startswith("unix:") else f"{address}/v1"
-        sys.stdout.write(f"warmgate is listening on {base} -> {settings.upstream.shown()}\n")
+        sys.stdout.write(f"warmgate is listening on {base} -> {masked_url(settings.upstream.base_url)}\n")
     sys.stdout.flush()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from typing import Any
 
 from aiohttp import web
 
@@ -42,7 +43,7 @@ class Protocol(web.RequestHandler):
 
 class HttpServer(web.Server):
     def __init__(self, edge: Edge, *, headers: int, body: int, shutdown: float) -> None:
-        self._options = {
+        self._options: dict[str, Any] = {
             "access_log": None,
             "auto_decompress": False,
             "keepalive_timeout": 75.0,
@@ -93,7 +94,6 @@ def reserve(host: str, port: int) -> tuple[socket.socket, int]:
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     holder.bind((host, port))
     return holder, holder.getsockname()[1]
-
 
 
 async def until_stopped(loop: asyncio.AbstractEventLoop, signals: tuple[int, ...]) -> None:

@@ -13,6 +13,7 @@ from contextlib import aclosing
 from typing import NamedTuple, Protocol
 
 from cachetools import TTLCache
+from multidict import CIMultiDict
 
 from adapters.vocabulary import Call, Clock, Handler, Refused, Reply, UpstreamError
 from cache.key import STEERING_HEADERS
@@ -112,7 +113,8 @@ class Admitted:
         return call.credential in self._accepted
 
     async def refusal(self, call: Call) -> Reply | None:
-        shown = {k: v for k in (*CREDENTIALS, *STEERING_HEADERS, "anthropic-version") if (v := call.headers.get(k))}
+        names = (*CREDENTIALS, *STEERING_HEADERS)
+        shown = CIMultiDict({name: value for name in names if (value := call.headers.get(name))})
         reply = await self.inner(Call("GET", "/models", shown, b"", credential=call.credential))
         self._learn(call.credential, reply.status)
         async with aclosing(reply.frames):

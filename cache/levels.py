@@ -1,0 +1,76 @@
+"""The levels of the exact cache as one store: memory in front, disk behind, either of them optional."""
+
+from __future__ import annotations
+
+from cache.disk import Disk
+from cache.entry import Entry
+from cache.memory import Memory
+
+
+class Levels:
+    """Writes go through to both, a hit on disk comes to memory. Nothing that a level does raises out of here."""
+
+    def __init__(self, l1: Memory | None, l2: Disk | None) -> None:
+        self.l1, self.l2 = l1, l2
+        self._removals = 0
+
+    @property
+    def ttl(self) -> float:
+        """Seconds for which an entry is kept at most: the longest time of any level."""
+        return max((level.ttl for level in (self.l1, self.l2) if level is not None), default=0.0)
+
+    async def open(self) -> None:
+        if self.l2 is not None:
+            await self.l2.open()
+
+    async def close(self) -> None:
+        if self.l2 is not None:
+            await self.l2.close()
+
+    def peek(self, key: bytes) -> Entry | None:
+        """What lies in memory. A hit is counted; a miss is not, because `get` comes next."""
+        return self.l1.peek(key) if self.l1 is not None else None
+
+    async def get(self, key: bytes) -> tuple[Entry, str] | None:
+        """The entry and the level that had it, `l1` or `l2`."""
+        if self.l1 is not None and (entry := self.l1.get(key)) is not None:
+            return entry, "l1"
+        if self.l2 is None:
+            return None
+        removals = self._removals
+        found = await self.l2.get(key)
+        if found is None:
+            return None
+        if self.l1 is not None and removals == self._removals:
+            # While the disk was asked somebody may have put a newer one, or removed it: that one holds.
+            if (newer := self.l1.peek(key)) is not None:
+                return newer, "l1"
+            self.l1.put(found)
+        return found, "l2"
+
+    async def put(self, entry: Entry) -> bool:
+        """Keep it; returns when it is committed, or given up. Whether any level has it."""
+        kept = self.l1.put(entry) if self.l1 is not None else False
+        if self.l2 is not None:
+            kept = await self.l2.put(entry) or kept
+        return kept
+
+    async def delete(self, key: bytes) -> bool:
+        """Whether any level had it."""
+        self._removals += 1
+        known = self.l1.delete(key) if self.l1 is not None else False
+        if self.l2 is not None:
+            known = await self.l2.delete(key) or known
+        return known
+
+    async def clear(self) -> None:
+        self._removals += 1
+        if self.l1 is not None:
+            self.l1.clear()
+        if self.l2 is not None:
+            await self.l2.clear()
+
+    def stats(self) -> dict[str, dict[str, int]]:
+        """Per level that there is: entries, bytes, hits, misses, evictions, expirations, errors."""
+        levels = (("l1", self.l1), ("l2", self.l2))
+        return {name: level.stats() for name, level in levels if level is not None}

@@ -1,0 +1,272 @@
+"""The settings: every name, its type, its unit and its default. A file of none of them is a complete configuration.
+
+The types carry what a reader of values has to know: bounds as `Meta(ge=..., gt=..., le=...)`, and in `extra["form"]`
+the way a value is written (a size, a duration) or what kind of text it is. `proxy/config_value.py` reads by them,
+`proxy/config_file.py` loads and prints files, `proxy/config_rules.py` holds what no single type can say.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit, urlunsplit
+
+from msgspec import Meta, Struct
+
+MASK = "****"
+"""What stands for a secret wherever settings are shown; nothing of the secret is in it, not even its length."""
+
+SIMULATED = "simulated"
+
+Size = Annotated[int, Meta(ge=1, extra={"form": "bytes"})]
+"""Bytes. Written as a number, or with B, kB, MB, GB, TB (powers of 1,000), KiB, MiB, GiB, TiB (of 1,024)."""
+Span = Annotated[float, Meta(gt=0, extra={"form": "seconds"})]
+"""Seconds, more than 0. Written as a number, or with ms, s, m, h, d."""
+Wait = Annotated[float, Meta(ge=0, extra={"form": "seconds"})]
+"""Seconds, 0 allowed."""
+Count = Annotated[int, Meta(ge=1)]
+Natural = Annotated[int, Meta(ge=0)]
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Rate = Annotated[float, Meta(gt=0)]
+Dollars = Annotated[float, Meta(ge=0)]
+"""US dollars per million tokens."""
+File = Annotated[str, Meta(extra={"form": "file"})]
+"""A path of a file; a leading `~/` is the home directory, a relative one starts at the working directory."""
+Directory = Annotated[str, Meta(extra={"form": "directory"})]
+Url = Annotated[str, Meta(extra={"form": "url"})]
+Variable = Annotated[str, Meta(extra={"form": "variable"})]
+"""The name of an environment variable, upper case, so that a key pasted in its place is noticed."""
+Secret = Annotated[str, Meta(extra={"form": "secret"})]
+Name = Annotated[str, Meta(extra={"form": "name"})]
+Text = Annotated[str, Meta(extra={"form": "text"})]
+
+Eviction = Literal["lru", "lfu", "fifo", "ttl"]
+
+
+def masked_url(url: str) -> str:
+    """The URL without what may be secret in it: user and password, and the value of every query parameter."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return MASK
+    if "@" in parts.path:
+        return MASK  # a password with a slash in it ends up where nobody looks for one
+    user, at, host = parts.netloc.rpartition("@")
+    pairs = (pair.partition("=") for pair in parts.query.split("&") if pair)
+    query = "&".join(f"{name}={MASK}" if equals else MASK for name, equals, _ in pairs)
+    return urlunsplit((parts.scheme, (MASK + at if user else at) + host, parts.path, query, ""))
+
+
+class Listen(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the proxy accepts requests."""
+
+    host: Text = "127.0.0.1"
+    """Address to bind; 0.0.0.0 for all of IPv4, `::` for IPv6."""
+    port: Port = 4100
+    """0 lets the system choose."""
+    unix: File | None = None
+    """Path of a Unix socket to listen on instead of host and port."""
+    workers: Count = 1
+    """Processes. Each has an L1 and a coalescing of its own; they share the L2 file."""
+    shutdown: Wait = 30.0
+    """Seconds that requests in flight get to end once the proxy was told to stop."""
+
+
+class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a client may send."""
+
+    body: Size = 64 * 1024**2
+    """Bytes of a request body; a longer one is refused with 413."""
+    headers: Size = 64 * 1024
+    """Bytes of one header line."""
+
+
+class Upstream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The provider behind the proxy."""
+
+    base_url: Url = "https://api.openai.com/v1"
+    """What a client would have had as its base URL, or the word `simulated` for the provider inside the proxy."""
+    api_key_env: Variable | None = None
+    """Managed mode: the variable that holds the provider's key. The key itself never stands in a file."""
+    connect_timeout: Span = 10.0
+    """Seconds."""
+    first_byte_timeout: Span = 600.0
+    """Seconds from the request sent to the first byte; long, because models that reason stay silent for minutes."""
+    read_timeout: Span = 300.0
+    """Seconds between two chunks of an answer."""
+    retries: Natural = 2
+    """Further attempts, only before the first byte: connection failures and 408, 429, 500, 502, 503, 504."""
+    retry_max_wait: Wait = 10.0
+    """Seconds to wait at most before a retry; an answer with a longer Retry-After goes to the client instead."""
+    connections: Count = 1024
+    """Connections open at a time, per worker."""
+    stream_usage: Literal["as_asked", "always"] = "as_asked"
+    """`always` asks for the usage chunk on every stream and takes it out again where the client had not asked."""
+
+    def __repr__(self) -> str:
+        return f"Upstream(base_url={masked_url(self.base_url)!r}, api_key_env={self.api_key_env!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("base_url", masked_url(self.base_url)), ("api_key_env", self.api_key_env)]
+
+
+class Key(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A key that the proxy issued: exactly one of `key` and `key_env`. A tenant may have several."""
+
+    tenant: Name
+    """Whose cache, records and figures a request with this key belongs to."""
+    key: Secret | None = None
+    """The key itself."""
+    key_env: Variable | None = None
+    """The variable that holds the key."""
+
+    def __repr__(self) -> str:
+        return f"Key(tenant={self.tenant!r}, key={self.key and MASK!r}, key_env={self.key_env!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("tenant", self.tenant), ("key", self.key and MASK), ("key_env", self.key_env)]
+
+
+class Tenants(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who is who, and who shares what."""
+
+    mode: Literal["pass_through", "managed"] = "pass_through"
+    """`pass_through` forwards the client's own provider key; `managed` knows only the keys listed here."""
+    share_cache: bool = False
+    """True: all tenants share one cache. Whoever has a key can then read what others were answered."""
+    revalidate: Wait = 300.0
+    """Pass-through: seconds that a credential counts as accepted after the provider last accepted it."""
+    keys: tuple[Key, ...] = ()
+    """Managed: the keys that the proxy issued."""
+
+
+class Coalesce(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Identical requests in flight share one answer."""
+
+    enabled: bool = True
+    max_bytes: Size = 16 * 1024**2
+    """Bytes of one answer that are kept for those who join late; once it is longer, nobody joins any more."""
+    ahead: Size = 256 * 1024
+    """Bytes that the upstream may be read ahead of the slowest client."""
+
+
+class Exact(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Identical requests are answered from memory."""
+
+    enabled: bool = True
+    temperature: Literal["any", "zero"] = "any"
+    """`zero` caches only requests that ask for `temperature: 0`."""
+    max_answer: Size = 8 * 1024**2
+    """Bytes; a longer answer is not kept."""
+
+
+class Memory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """L1: in the memory of the process."""
+
+    enabled: bool = True
+    type: Literal["memory"] = "memory"
+    max_size: Count = 1000
+    """Entries."""
+    max_bytes: Size = 64 * 1024**2
+    """Bytes of all entries, their overhead included."""
+    ttl: Span = 300.0
+    """Seconds an entry lives."""
+    eviction: Eviction = "lru"
+    """Which entry goes when the level is full: least recently used, least often used, oldest, next to expire."""
+
+
+class Disk(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """L2: a SQLite file; it outlives the process and is shared by the workers."""
+
+    enabled: bool = True
+    type: Literal["sqlite"] = "sqlite"
+    max_size: Count = 10000
+    """Entries."""
+    max_bytes: Size = 1024**3
+    """Bytes of all entries."""
+    ttl: Span = 3600.0
+    """Seconds an entry lives."""
+    eviction: Eviction = "ttl"
+    """As for L1."""
+    persistence_path: File | None = None
+    """The file, on a local disk. Null: `$XDG_CACHE_HOME/warmgate/answers.sqlite`, or under `~/.cache`."""
+
+
+class MultiLevel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The levels that exact answers are kept in."""
+
+    enabled: bool = True
+    """False: one level, L1."""
+    l1: Memory = Memory()
+    l2: Disk = Disk()
+    write_policy: Literal["write_through", "write_back", "write_around"] = "write_through"
+    """Into both levels at once; into L1 and later into L2; into L2 only."""
+
+
+class Cache(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Answers from memory."""
+
+    enabled: bool = True
+    """False: nothing is kept, shared or answered from memory, whatever stands below."""
+    coalesce: Coalesce = Coalesce()
+    exact: Exact = Exact()
+    multi_level: MultiLevel = MultiLevel()
+
+
+class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Traffic kept for a replay. It holds what users wrote."""
+
+    dir: Directory | None = None
+    """Directory of the recordings; null records nothing."""
+
+
+class Price(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """US dollars per million tokens of one model."""
+
+    input: Dollars
+    output: Dollars
+    cache_read: Dollars | None = None
+    """Null: billed as any input token."""
+    cache_write: Dollars | None = None
+    """Null: billed as any input token."""
+
+
+class Simulated(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The provider inside the proxy, in force with `upstream.base_url: simulated`."""
+
+    first_token: Wait = 0.3
+    """Seconds until the first token, prefill not counted."""
+    tokens_per_second: Rate = 100.0
+    """Tokens of the answer per second."""
+    prefill_per_second: Rate = 10000.0
+    """Tokens of the prompt read per second; those from the prompt cache cost no time."""
+    seed: Natural = 0
+    """The same seed and request give the same answer."""
+
+
+class Metrics(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Prometheus metrics."""
+
+    enabled: bool = True
+
+
+class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is written to standard error. Secrets are taken out at every level."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole configuration."""
+
+    listen: Listen = Listen()
+    limits: Limits = Limits()
+    upstream: Upstream = Upstream()
+    tenants: Tenants = Tenants()
+    cache: Cache = Cache()
+    record: Record = Record()
+    prices: dict[str, Price] = {}
+    """Prices by model name, which override the built-in table."""
+    simulated: Simulated = Simulated()
+    metrics: Metrics = Metrics()
+    log: Log = Log()

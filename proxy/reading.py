@@ -1,0 +1,59 @@
+"""What the body of a request says, and a memory of bodies that were read before.
+
+Reading is a pure function of the bytes, so the same bytes need not be decoded, checked, put into canonical form and
+hashed again: a client that repeats itself is what a cache is for, and most of the work of an exact hit was that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cachetools import LRUCache
+
+from adapters.edit import drop_member
+from adapters.vocabulary import Dialect
+
+REMEMBERED = 16 * 1024 * 1024
+"""Bytes of bodies that are remembered; their decoded forms take about as much again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A body that was read. `raw` is what goes upstream: as received, but for our own `cache` member."""
+
+    raw: bytes
+    parsed: dict[str, Any]
+    stream: bool
+    wants_usage: bool
+    dropped: int
+    """Bytes of `raw` that were taken out."""
+    digest: list[bytes]
+    """Filled by `cache.key` with the digest of the canonical form, when first asked for."""
+
+
+class Reader:
+    """Reads bodies of one dialect; raises `Refused` for those that are none."""
+
+    def __init__(self, dialect: Dialect, remembered: int = REMEMBERED) -> None:
+        self.dialect = dialect
+        self._known: LRUCache[bytes, Body] = LRUCache(maxsize=remembered, getsizeof=_size)
+
+    def read(self, raw: bytes) -> Body:
+        body = self._known.get(raw)
+        if body is None:
+            body = self._read(raw)
+            if _size(body) <= self._known.maxsize // 16:
+                self._known[raw] = body
+        return body
+
+    def _read(self, raw: bytes) -> Body:
+        parsed = self.dialect.parse(raw)
+        kept = drop_member(raw, "cache") if "cache" in parsed else raw
+        stream = self.dialect.wants_stream(parsed)
+        wants_usage = not stream or self.dialect.wants_usage(parsed)
+        return Body(kept, parsed, stream, wants_usage, len(raw) - len(kept), [])
+
+
+def _size(body: Body) -> int:
+    return len(body.raw) + 500

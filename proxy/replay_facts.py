@@ -1,0 +1,197 @@
+"""The first pass of a replay: of each recorded request, what a strategy needs to know, and no text."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from adapters.chain import Link, chain, extend
+from adapters.tokens import estimate_message
+from adapters.usage import Usage
+from adapters.vocabulary import PLAIN, Call, Controls, Refused
+from cache.controls import controls_of
+from cache.key import canonical, key_of
+from proxy.importers import OPEN_SESSIONS
+from proxy.sessions import Recorded, Skipped, read_file
+
+STORABLE = ("stop", "tool_calls", "")
+"""Finish reasons of answers that the cache may keep. One that was not recorded is taken for `stop`."""
+
+SHOWN = 20
+"""Skipped lines that are held to be shown one by one; the others are only counted."""
+
+
+class Fact(NamedTuple):
+    """What is kept of one request."""
+
+    session: int
+    ts: float | None
+    """Seconds; never before an earlier request of the same session."""
+    model: str
+    key: bytes | None
+    """Equal for equal requests; None where that is unknown (such a request is never a hit)."""
+    usage: Usage
+    links: Sequence[Link] | None
+    """The prefix chain, where the provider's cache has to be simulated because nobody recorded what it did."""
+    answer: bytes | None
+    """Digest of the recorded answer; None where its words are not known."""
+    storable: bool
+    """Whether the cache would keep the recorded answer. No recorded answer: it may have been an error, so no."""
+    controls: Controls
+
+
+@dataclass(slots=True)
+class Survey:
+    """The facts of all files, in the order of their times, and counts of what limits the result."""
+
+    facts: list[Fact] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    skipped_lines: int = 0
+    untimed: int = 0
+    estimated: int = 0
+    """Requests whose tokens nobody counted."""
+    simulated: int = 0
+    """Requests whose cached tokens nobody counted."""
+    blind: int = 0
+    """Requests of which only the lengths are known."""
+    unanswered: int = 0
+    wordless: int = 0
+    """Requests with an answer whose words are not recorded."""
+    with_dollars: int = 0
+    dollars: float = 0.0
+    """What the recordings themselves say they cost."""
+
+
+@dataclass(slots=True)
+class Talk:
+    """A session while it is read: its last messages and their chain, so that only new messages are counted."""
+
+    number: int
+    ts: float | None = None
+    head: tuple[Any, Any] = (None, None)
+    """Model and tools, as the last request had them."""
+    messages: list[Any] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+
+
+def survey(files: Sequence[Path], progress: Callable[[Path, int], None]) -> Survey:
+    """Reads the files. Requests without a time follow those with one, in the order of the files.
+
+    `progress` is told how many bytes of which file have been read. Raises `NotARecording`.
+    """
+    found = Survey()
+    begun = 0
+    for path in files:
+        # A session belongs to its file: names such as "1" are no evidence that two recordings are one.
+        talks: OrderedDict[str, Talk] = OrderedDict()
+        for recorded in read_file(path, partial(_skip, found), partial(progress, path)):
+            talk = talks.get(recorded.session)
+            if talk is None:
+                talk = talks[recorded.session] = Talk(begun)
+                begun += 1
+                if len(talks) > OPEN_SESSIONS:
+                    talks.popitem(last=False)
+            talks.move_to_end(recorded.session)
+            found.facts.append(_fact(recorded, talk, found))
+    found.facts.sort(key=_when)
+    return found
+
+
+def _when(fact: Fact) -> tuple[bool, float]:
+    return fact.ts is None, fact.ts or 0.0
+
+
+def _skip(found: Survey, skipped: Skipped) -> None:
+    found.skipped_lines += 1
+    if len(found.skipped) < SHOWN:
+        found.skipped.append(skipped)
+
+
+def _fact(recorded: Recorded, talk: Talk, found: Survey) -> Fact:
+    if recorded.ts is not None:
+        talk.ts = recorded.ts if talk.ts is None else max(talk.ts, recorded.ts)
+    controls = _controls(recorded.body)
+    usage, links = _usage(recorded, talk)
+    response = recorded.response
+    known = response is not None and response.message is not None
+    found.untimed += talk.ts is None
+    found.estimated += usage.estimated
+    found.simulated += links is not None
+    found.blind += recorded.body is None and recorded.identity is None
+    found.unanswered += response is None
+    found.wordless += response is not None and not known
+    if recorded.dollars is not None:
+        found.with_dollars += 1
+        found.dollars += recorded.dollars
+    return Fact(
+        talk.number,
+        talk.ts,
+        recorded.model,
+        _key(recorded, controls),
+        usage,
+        links,
+        _digest(canonical(response.message)) if response is not None and known else None,
+        response is not None and response.finish_reason in STORABLE and not controls.no_store,
+        controls,
+    )
+
+
+def _key(recorded: Recorded, controls: Controls) -> bytes | None:
+    if recorded.body is None:
+        return recorded.identity
+    return key_of(
+        Call(
+            method="POST",
+            target="/chat/completions",
+            headers={},
+            body=b"",
+            parsed=recorded.body,
+            tenant=recorded.tenant,
+            controls=controls,
+        )
+    )
+
+
+def _controls(body: Mapping[str, Any] | None) -> Controls:
+    try:
+        return controls_of(None, body.get("cache")) if body else PLAIN
+    except Refused:
+        return PLAIN
+
+
+def _usage(recorded: Recorded, talk: Talk) -> tuple[Usage, list[Link] | None]:
+    """Recorded usage as it is; else the length of the prompt, uncached, with the chain to simulate the cache on."""
+    if recorded.usage is not None:
+        return recorded.usage, None
+    if recorded.body is None:
+        return Usage(uncached=recorded.prompt_tokens or 0, output=recorded.output_tokens or 0), recorded.links
+    links = _links(recorded.body, recorded.tenant.encode(), talk)
+    message = recorded.response.message if recorded.response else None
+    output = estimate_message(message) if message is not None else 0
+    return Usage(uncached=links[-1].tokens, output=output, estimated=True), links
+
+
+def _links(body: Mapping[str, Any], salt: bytes, talk: Talk) -> list[Link]:
+    messages = body["messages"]
+    model, tools = body.get("model"), body.get("tools")
+    if talk.links and model == talk.head[0] and tools is talk.head[1]:
+        # Readers give equal messages (and tools) of a session as one object.
+        shared = 0
+        for old, new in zip(talk.messages, messages, strict=False):
+            if old is not new:
+                break
+            shared += 1
+        talk.links = extend(talk.links[: 1 + shared], messages[shared:])
+    else:
+        talk.links = chain(body, salt)
+    talk.head, talk.messages = (model, tools), messages
+    return talk.links
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=16).digest()

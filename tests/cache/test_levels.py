@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from cache.disk import Disk
+from cache.levels import Levels
+from cache.memory import Memory
+from tests.cache.contract import Clock, entry_of, key_of
+
+
+@asynccontextmanager
+async def both(
+    path: Path, clock: Clock, *, l1: float = 10, l2: float = 100, patience: float = 5
+) -> AsyncIterator[tuple[Levels, Memory, Disk]]:
+    memory = Memory(10, 1 << 20, l1, clock)
+    disk = Disk(path / "cache.db", 100, 1 << 20, l2, clock, patience=patience)
+    levels = Levels(memory, disk)
+    await levels.open()
+    try:
+        yield levels, memory, disk
+    finally:
+        await levels.close()
+
+
+async def test_a_put_goes_through_to_both(tmp_path: Path) -> None:
+    clock = Clock()
+    entry = entry_of(1, clock)
+    async with both(tmp_path, clock) as (levels, memory, disk):
+        assert await levels.put(entry) is True
+        assert levels.peek(entry.key) == entry
+        assert await levels.get(entry.key) == (entry, "l1")
+        assert memory.get(entry.key) == await disk.get(entry.key) == entry
+
+
+async def test_what_left_memory_comes_back_from_disk_and_stays_there(tmp_path: Path) -> None:
+    clock = Clock()
+    entry = entry_of(1, clock)
+    async with both(tmp_path, clock) as (levels, _, _):
+        await levels.put(entry)
+        clock.tick(11)
+        assert levels.peek(entry.key) is None
+        assert await levels.get(entry.key) == (entry, "l2")
+        assert levels.peek(entry.key) == entry
+        assert await levels.get(entry.key) == (entry, "l1")
+        clock.tick(90)
+        assert await levels.get(entry.key) is None
+
+
+async def test_the_disk_outlives_the_process(tmp_path: Path) -> None:
+    clock = Clock()
+    entry = entry_of(1, clock)
+    async with both(tmp_path, clock) as (levels, _, _):
+        await levels.put(entry)
+    async with both(tmp_path, clock) as (levels, _, _):
+        assert await levels.get(entry.key) == (entry, "l2")
+
+
+async def test_delete_and_clear_reach_both(tmp_path: Path) -> None:
+    clock = Clock()
+    async with both(tmp_path, clock) as (levels, _, _):
+        for number in range(3):
+            await levels.put(entry_of(number, clock))
+        assert await levels.delete(key_of(0)) is True
+        assert await levels.delete(key_of(0)) is False
+        assert await levels.get(key_of(0)) is None
+        await levels.clear()
+        assert await levels.get(key_of(1)) is None
+    async with both(tmp_path, clock) as (levels, _, _):
+        assert await levels.get(key_of(2)) is None
+
+
+class Slow(Disk):
+    """A disk on which something happens while it is asked."""
+
+    meanwhile = staticmethod(lambda: None)
+
+    async def get(self, key):
+        found = await super().get(key)
+        self.meanwhile()
+        return found
+
+
+async def test_what_was_removed_while_the_disk_was_read_does_not_come_back(tmp_path: Path) -> None:
+    clock = Clock()
+    disk = Slow(tmp_path / "cache.db", 100, 1 << 20, 100, clock, patience=5)
+    levels = Levels(Memory(10, 1 << 20, 10, clock), disk)
+    await levels.open()
+    try:
+        entry, newer = entry_of(1, clock), entry_of(1, clock, body=b"newer")
+        await levels.put(entry)
+        clock.tick(11)
+        removal = []
+        disk.meanwhile = lambda: removal.append(levels.delete(entry.key).send(None))
+        await levels.get(entry.key)
+        assert removal
+        assert levels.peek(entry.key) is None
+        await levels.put(entry)
+        clock.tick(11)
+        disk.meanwhile = lambda: levels.l1.put(newer)
+        assert await levels.get(entry.key) == (newer, "l1")
+        assert levels.peek(entry.key) == newer
+    finally:
+        await levels.close()
+
+
+async def test_a_disk_that_fails_is_a_miss_and_memory_goes_on(tmp_path: Path) -> None:
+    clock = Clock()
+    (tmp_path / "file").write_bytes(b"not a directory")
+    levels = Levels(Memory(10, 1 << 20, 10, clock), Disk(tmp_path / "file" / "cache.db", 100, 1 << 20, 100, clock))
+    await levels.open()
+    entry = entry_of(1, clock)
+    assert await levels.put(entry) is True
+    assert await levels.get(entry.key) == (entry, "l1")
+    clock.tick(11)
+    assert await levels.get(entry.key) is None
+    assert await levels.delete(entry.key) is False
+    await levels.clear()
+    assert levels.stats()["l2"]["errors"] == 2, "one try at the start, one after the time to try again"
+    await levels.close()
+
+
+async def test_either_level_may_be_absent(tmp_path: Path) -> None:
+    clock = Clock()
+    entry = entry_of(1, clock)
+    memory_only = Levels(Memory(10, 1 << 20, 10, clock), None)
+    disk_only = Levels(None, Disk(tmp_path / "cache.db", 100, 1 << 20, 100, clock))
+    neither = Levels(None, None)
+    for levels, found in ((memory_only, (entry, "l1")), (disk_only, (entry, "l2")), (neither, None)):
+        await levels.open()
+        assert await levels.put(entry) is (found is not None)
+        assert await levels.get(entry.key) == found
+        assert await levels.delete(entry.key) is (found is not None)
+        await levels.clear()
+        await levels.close()
+    assert [levels.ttl for levels in (memory_only, disk_only, neither)] == [10, 100, 0]
+    assert [set(levels.stats()) for levels in (memory_only, disk_only, neither)] == [{"l1"}, {"l2"}, set()]
+    assert disk_only.peek(entry.key) is None
+
+
+async def test_stats_tell_every_level_apart(tmp_path: Path) -> None:
+    clock = Clock()
+    async with both(tmp_path, clock) as (levels, _, _):
+        await levels.put(entry_of(1, clock))
+        levels.peek(key_of(2))
+        await levels.get(key_of(2))
+        clock.tick(11)
+        await levels.get(key_of(1))
+        stats = levels.stats()
+    names = {"entries", "bytes", "hits", "misses", "evictions", "expirations", "errors"}
+    assert names <= stats["l1"].keys()
+    assert names <= stats["l2"].keys()
+    assert (stats["l1"]["hits"], stats["l1"]["misses"]) == (0, 2)
+    assert (stats["l2"]["hits"], stats["l2"]["misses"]) == (1, 1)
+
+
+@pytest.mark.parametrize(("l1", "l2"), [(10, 100), (100, 10)])
+async def test_the_longest_time_of_any_level_is_that_of_the_levels(tmp_path: Path, l1: float, l2: float) -> None:
+    async with both(tmp_path, Clock(), l1=l1, l2=l2) as (levels, _, _):
+        assert levels.ttl == 100
