@@ -5,10 +5,10 @@ Retries happen before the first byte of an answer only. What was tried and how l
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from typing import NamedTuple
 
 import aiohttp
 from yarl import URL
@@ -20,6 +20,7 @@ from adapters.vocabulary import (
     Clock,
     Form,
     Headers,
+    Lines,
     Refused,
     Reply,
     Sleep,
@@ -46,8 +47,11 @@ HOP_BY_HOP = frozenset(
 NOT_SENT = HOP_BY_HOP | {"host", "expect", "content-length"}
 """Request headers that are made anew for the upstream's connection."""
 
-NOT_ADDED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
-"""Headers that aiohttp would add by itself; a session for `Upstream` is made with `skip_auto_headers=NOT_ADDED`."""
+ADDED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+"""Headers that aiohttp would add by itself."""
+
+REMEMBERED = 1024
+"""Sets of header lines and targets that are remembered."""
 
 CREDENTIALS = ("authorization", "api-key", "x-api-key")
 
@@ -70,6 +74,13 @@ class Retries:
     times: int = 2
     longest: float = 10
     base: float = 0.5
+
+
+class Outgoing(NamedTuple):
+    """The headers of a request to the provider, and those that aiohttp must not add."""
+
+    headers: list[tuple[str, str]]
+    unset: tuple[str, ...]
 
 
 class Upstream:
@@ -99,7 +110,10 @@ class Upstream:
         self.patience, self.retries = patience, retries
         self.clock, self.sleep, self.chance, self.wall = clock, sleep, chance, wall
         self._urls: dict[str, URL] = {}
-        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=patience.connect)
+        self._outgoing: dict[tuple[Lines, bool], Outgoing] = {}
+        # aiohttp's own clock runs between any two pieces; a shorter wait inside a body is kept by who reads it.
+        slowest = max(patience.first_byte, patience.between)
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=patience.connect, sock_read=slowest)
 
     async def __call__(self, call: Call) -> Reply:
         began = self.clock()
@@ -125,17 +139,18 @@ class Upstream:
             attempt += 1
 
     async def _send(self, call: Call) -> aiohttp.ClientResponse:
+        headers, unset = self._headers(call)
         try:
-            async with asyncio.timeout(self.patience.first_byte):
-                return await self.session.request(
-                    call.method,
-                    self._url(call.target),
-                    data=call.body or None,
-                    headers=self._headers(call),
-                    allow_redirects=False,
-                    auto_decompress=call.dialect is not None,
-                    timeout=self._timeout,
-                )
+            return await self.session.request(
+                call.method,
+                self._url(call.target),
+                data=call.body or None,
+                headers=headers,
+                allow_redirects=False,
+                auto_decompress=call.dialect is not None,
+                skip_auto_headers=unset,
+                timeout=self._timeout,
+            )
         except aiohttp.ConnectionTimeoutError as error:
             raise UpstreamError("the upstream did not accept the connection in time") from error
         except TimeoutError as error:
@@ -150,11 +165,26 @@ class Upstream:
         if url is None:
             # Taken as encoded: what the client sent is what the provider sees.
             url = URL(self.base_url + target, encoded=True)
-            if len(self._urls) < 64:
+            if len(self._urls) < REMEMBERED:
                 self._urls[target] = url
         return url
 
-    def _headers(self, call: Call) -> list[tuple[str, str]]:
+    def _headers(self, call: Call) -> Outgoing:
+        if not isinstance(call.body, bytes):
+            headers, unset = self._filtered(call)
+            length = call.headers.get("Content-Length")
+            return Outgoing([*headers, ("Content-Length", length)] if length else headers, unset)
+        if not call.lines:
+            return self._filtered(call)
+        known = (call.lines, call.dialect is not None)
+        outgoing = self._outgoing.get(known)
+        if outgoing is None:
+            if len(self._outgoing) >= REMEMBERED:
+                self._outgoing.clear()
+            outgoing = self._outgoing[known] = self._filtered(call)
+        return outgoing
+
+    def _filtered(self, call: Call) -> Outgoing:
         dropped = NOT_SENT | named_by_connection(call.headers)
         if self.api_key is not None:
             dropped = dropped | frozenset(CREDENTIALS)
@@ -168,11 +198,10 @@ class Upstream:
         if call.dialect is not None:
             # An answer that is read here and may be replayed to another client must not depend on this one's codings.
             kept.append(("Accept-Encoding", "identity"))
-        if not isinstance(call.body, bytes) and (length := call.headers.get("Content-Length")):
-            kept.append(("Content-Length", length))
         if self.api_key is not None:
             kept.append(("Authorization", f"Bearer {self.api_key}"))
-        return kept
+        sent = {name.lower() for name, _ in kept}
+        return Outgoing(kept, tuple(name for name in ADDED if name.lower() not in sent))
 
     def _wait(self, response: aiohttp.ClientResponse, attempt: int) -> float | None:
         """Seconds until the next attempt; None where this answer is the client's."""

@@ -24,6 +24,10 @@ Headers = tuple[tuple[str, str], ...]
 """Header lines as pairs, in the order and letter case they came in."""
 
 
+Lines = tuple[tuple[bytes, bytes], ...]
+"""Header lines as they came over the wire."""
+
+
 class Form(Enum):
     """What the frames of a reply are."""
 
@@ -319,8 +323,11 @@ class Call:
     """Whether the answer must carry usage: whole answers do, streams where the client asked for it."""
     trace: Trace = field(default_factory=Trace)
     key: bytes = b""
-    digest: list[bytes] = field(default_factory=list)
-    """Of the canonical body, once somebody computed it; shared by all calls with the same bytes."""
+    lines: Lines = ()
+    """The header lines without the body's length: what is derived from headers can be remembered by them. Empty where
+    nothing is to be remembered."""
+    digests: dict[object, bytes] = field(default_factory=dict)
+    """Of the body, by what else went into them; shared by all calls with the same bytes."""
 
     @property
     def model(self) -> str:

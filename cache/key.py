@@ -34,6 +34,12 @@ STEERING_HEADERS = ("openai-organization", "openai-project", "openai-beta")
 
 PLACEHOLDER = "\x00warmgate: the text of the last user message"
 
+REMEMBERED = 64
+"""Keys of one body; so many callers may share its bytes before the first is computed anew."""
+
+CANONICAL = "canonical"
+"""Under this the digest of the canonical body is kept among `Call.digests`."""
+
 _canonical = msgspec.json.Encoder(order="deterministic")
 
 
@@ -50,10 +56,21 @@ def counted(body: Mapping[str, Any]) -> dict[str, Any]:
 def key_of(call: Call) -> bytes:
     """The exact key, 32 bytes, computed when first asked for and carried on the call."""
     if not call.key:
-        if not call.digest:
-            call.digest.append(hashlib.sha256(canonical(counted(call.parsed))).digest())
-        call.key = _digest(call, call.digest[0])
+        # The same bytes under the same header lines need not be hashed again.
+        known = (call.lines, call.tenant, call.controls.namespace, call.target) if call.lines else None
+        call.key = call.digests.get(known) or _key(call)
+        if known:
+            if len(call.digests) >= REMEMBERED:
+                call.digests.clear()
+            call.digests[known] = call.key
     return call.key
+
+
+def _key(call: Call) -> bytes:
+    body = call.digests.get(CANONICAL)
+    if body is None:
+        body = call.digests[CANONICAL] = hashlib.sha256(canonical(counted(call.parsed))).digest()
+    return _digest(call, body)
 
 
 def scope_of(call: Call) -> bytes | None:

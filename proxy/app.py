@@ -25,7 +25,7 @@ from adapters.openai_chat import OPENAI_CHAT
 from adapters.prices import Prices
 from adapters.simulated import Simulated, Timing
 from adapters.tasks import Tasks
-from adapters.upstream import NOT_ADDED, Patience, Retries, Upstream
+from adapters.upstream import Patience, Retries, Upstream
 from adapters.vocabulary import Call, Handler, Unfoldable
 from cache.coalesce import Coalesce
 from cache.disk import Disk
@@ -126,7 +126,6 @@ def _session(settings: Settings) -> aiohttp.ClientSession:
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
-        skip_auto_headers=NOT_ADDED,
         proxy=_outbound_proxy(settings.upstream.base_url),
         max_line_size=65536,
         max_field_size=65536,

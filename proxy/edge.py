@@ -11,6 +11,7 @@ from aiohttp import web
 
 from adapters.vocabulary import Answer, Call, Clock, Dialect, Handler, Refused, Torn, Trace, UpstreamError
 from cache.controls import controls_of
+from proxy.callers import Caller, Callers
 from proxy.events import Event, Sink
 from proxy.reading import Reader
 from proxy.respond import Writer, error_headers, headers_of
@@ -51,7 +52,7 @@ class Edge:
         clock: Clock,
         wall: Clock,
     ) -> None:
-        self.handler, self.relay, self.tenancy = handler, relay, tenancy
+        self.handler, self.relay, self.callers = handler, relay, Callers(tenancy)
         self.readers = {target: Reader(dialect) for target, dialect in dialects.items()}
         self.operations, self.sinks, self.body_limit = operations, sinks, body_limit
         self.clock, self.wall = clock, wall
@@ -128,12 +129,13 @@ class Exchange:
     async def _proxied(self, target: str, reader: Reader | None) -> web.StreamResponse:
         self.route = "v1" if reader is None else "chat"
         headers = self.request.headers
-        identity = self.edge.tenancy.identify(headers)
-        if "Upgrade" in headers and headers["Upgrade"].lower() == "websocket":
+        caller = self.edge.callers.read(self.request.raw_headers, headers)
+        if caller.websocket:
             raise Refused(501, "WebSocket connections are not proxied; connect to the provider", code="no_websocket")
+        tenant, credential = caller.identity
         call = Call(
-            self.request.method, target, headers, b"", tenant=identity.tenant, credential=identity.credential,
-            trace=self.trace,
+            self.request.method, target, headers, b"", tenant=tenant, credential=credential, trace=self.trace,
+            lines=caller.lines,
         )  # fmt: skip
         self.call = call
         if reader is None:
@@ -141,7 +143,7 @@ class Exchange:
             call.body = self._chunks() if self.request.can_read_body else b""
             reply = await self.edge.relay(call)
         else:
-            await self._read(call, reader)
+            await self._read(call, reader, caller)
             reply = await self.edge.handler(call)
         self.source = self.trace.source = self.trace.source or reply.source
         self.status, self.final = reply.status, reply.answer
@@ -153,24 +155,29 @@ class Exchange:
         self.trace.error = self.trace.error or self.writer.error
         return response
 
-    async def _read(self, call: Call, reader: Reader) -> None:
+    async def _read(self, call: Call, reader: Reader, caller: Caller) -> None:
         """Fills the call with what its body says."""
-        if "Content-Encoding" in call.headers:
+        if caller.encoded:
             raise Refused(415, "send the body without Content-Encoding", code="unsupported_content_encoding")
         body = reader.read(await self._body())
-        call.dialect, call.body, call.digest = reader.dialect, body.raw, body.digest
+        call.dialect, call.body, call.digests = reader.dialect, body.raw, body.digests
         call.parsed, call.stream, call.wants_usage = body.parsed, body.stream, body.wants_usage
-        call.controls = controls_of(call.headers.get("Cache-Control"), body.parsed.get("cache"))
-        call.trace.modified_bytes = body.dropped
+        if caller.cache_control is not None or body.dropped:
+            call.controls = controls_of(caller.cache_control, body.parsed.get("cache"))
+            call.trace.modified_bytes = body.dropped
 
     async def _body(self) -> bytes:
         """The whole body; raises `Refused` above the limit or where it breaks off."""
         self._check_length()
-        content, chunks, size = self.request.content, [], 0
+        content = self.request.content
+        first = await self._chunk()
+        if content.at_eof():
+            return first
+        chunks, size = [first], len(first)
         while not content.at_eof():
             chunks.append(await self._chunk())
             size = self._checked(size + len(chunks[-1]))
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return b"".join(chunks)
 
     async def _chunks(self) -> AsyncIterator[bytes]:
         """The same piece by piece, for a route where nobody reads it."""

@@ -28,8 +28,8 @@ class Body:
     wants_usage: bool
     dropped: int
     """Bytes of `raw` that were taken out."""
-    digest: list[bytes]
-    """Filled by `cache.key` with the digest of the canonical form, when first asked for."""
+    digests: dict[object, bytes]
+    """Filled by `cache.key`, when first asked for."""
 
 
 class Reader:
@@ -52,7 +52,7 @@ class Reader:
         kept = drop_member(raw, "cache") if "cache" in parsed else raw
         stream = self.dialect.wants_stream(parsed)
         wants_usage = not stream or self.dialect.wants_usage(parsed)
-        return Body(kept, parsed, stream, wants_usage, len(raw) - len(kept), [])
+        return Body(kept, parsed, stream, wants_usage, len(raw) - len(kept), {})
 
 
 def _size(body: Body) -> int:

@@ -15,33 +15,28 @@ SERVER = "warmgate"
 
 def headers_of(call: Call, reply: Reply, trace: Trace, seconds: float) -> CIMultiDict[str]:
     """Everything the reply came with, and our own lines (RFC 9211 `Cache-Status`, RFC 9111 `Age`, Server-Timing)."""
+    key = f'; key="{call.key.hex()[:16]}"' if call.key else ""
+    if trace.age is not None:
+        return CIMultiDict(
+            (
+                *reply.headers,
+                ("Server", SERVER),
+                ("Age", str(int(trace.age))),
+                ("Cache-Status", f"warmgate; hit; ttl={trace.ttl:.0f}{key}; detail={trace.source}"),
+                ("X-Cache-Status", "hit"),
+                ("Server-Timing", f"warmgate;dur={seconds * 1000:.2f}"),
+                ("X-Warmgate-Cost", f"cost=0; saved={_money(trace.saved)}"),
+            )
+        )
     headers = CIMultiDict(reply.headers)
     headers.setdefault("Server", SERVER)
-    hit = trace.age is not None
-    parts = ["warmgate"]
-    if hit:
-        parts.append(f"hit; ttl={trace.ttl:.0f}")
-        headers["Age"] = str(int(trace.age or 0))
-    else:
-        parts.append(f"fwd={trace.why or 'bypass'}")
-        if trace.upstream_status is not None:
-            parts.append(f"fwd-status={trace.upstream_status}")
-        if trace.stored:
-            parts.append("stored")
-        if trace.source == "collapsed":
-            parts.append("collapsed")
-    if call.key:
-        parts.append(f'key="{call.key.hex()[:16]}"')
-    detail = trace.source if hit else trace.refused_to_store
-    if detail:
-        parts.append(f'detail="{detail}"' if " " in detail else f"detail={detail}")
-    headers.add("Cache-Status", "; ".join(parts))
+    headers.add("Cache-Status", _forwarded(trace, key))
     if call.dialect is None:
         return headers
-    headers["X-Cache-Status"] = "hit" if hit else STATUS_WORD.get(trace.why, "miss")
+    headers["X-Cache-Status"] = STATUS_WORD.get(trace.why, "bypass")
     waited = trace.upstream_seconds or 0.0
-    timing = f"warmgate;dur={max(0.0, seconds - waited) * 1000:.2f}"
-    headers.add("Server-Timing", timing if hit else f"{timing}, upstream;dur={waited * 1000:.1f}")
+    added = max(0.0, seconds - waited)
+    headers.add("Server-Timing", f"warmgate;dur={added * 1000:.2f}, upstream;dur={waited * 1000:.1f}")
     if trace.modified_bytes:
         headers["X-Warmgate-Modified"] = str(trace.modified_bytes)
     if trace.usage is not None:
@@ -49,11 +44,19 @@ def headers_of(call: Call, reply: Reply, trace: Trace, seconds: float) -> CIMult
     return headers
 
 
-STATUS_WORD = {"miss": "miss", "request": "refresh", "bypass": "bypass", "": "bypass"}
+def _forwarded(trace: Trace, key: str) -> str:
+    status = f"; fwd-status={trace.upstream_status}" if trace.upstream_status is not None else ""
+    stored = "; stored" if trace.stored else ""
+    collapsed = "; collapsed" if trace.source == "collapsed" else ""
+    detail = f'; detail="{trace.refused_to_store}"' if trace.refused_to_store else ""
+    return f"warmgate; fwd={trace.why or 'bypass'}{status}{stored}{collapsed}{key}{detail}"
+
+
+STATUS_WORD = {"miss": "miss", "request": "refresh"}
 
 
 def _money(dollars: float | None) -> str:
-    return "unknown" if dollars is None else f"{dollars:.8f}".rstrip("0").rstrip(".") or "0"
+    return "unknown" if dollars is None else f"{dollars:.8f}"
 
 
 def error_headers(extra: tuple[tuple[str, str], ...] = ()) -> CIMultiDict[str]:

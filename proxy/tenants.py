@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from contextlib import aclosing
 from typing import NamedTuple, Protocol
 
-from cachetools import TTLCache
 from multidict import CIMultiDict
 
 from adapters.vocabulary import Call, Clock, Handler, Refused, Reply, UpstreamError
@@ -95,8 +94,9 @@ class Admitted:
     """
 
     def __init__(self, inner: Handler, *, window: float, clock: Clock, most: int = 100_000) -> None:
-        self.inner = inner
-        self._accepted: TTLCache[str, bool] = TTLCache(maxsize=most, ttl=window, timer=clock)
+        self.inner, self.window, self.clock, self.most = inner, window, clock, most
+        self._accepted: dict[str, float] = {}
+        """Until when each credential counts as accepted, the longest not renewed first."""
 
     async def __call__(self, call: Call) -> Reply:
         reply = await self.inner(call)
@@ -105,12 +105,15 @@ class Admitted:
 
     def _learn(self, credential: str, status: int) -> None:
         if 200 <= status < 300:
-            self._accepted[credential] = True
+            self._accepted.pop(credential, None)
+            self._accepted[credential] = self.clock() + self.window
+            if len(self._accepted) > self.most:
+                del self._accepted[next(iter(self._accepted))]
         elif status in (401, 403):
             self._accepted.pop(credential, None)
 
     def fresh(self, call: Call) -> bool:
-        return call.credential in self._accepted
+        return self.clock() < self._accepted.get(call.credential, 0.0)
 
     async def refusal(self, call: Call) -> Reply | None:
         names = (*CREDENTIALS, *STEERING_HEADERS)

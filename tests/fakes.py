@@ -164,3 +164,9 @@ async def provider(script: Script = answer) -> AsyncIterator[Provider]:
         yield fake
     finally:
         await runner.cleanup()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Lets the event loop turn until something has become true; the test's own time limit ends it otherwise."""
+    while not condition():  # noqa: ASYNC110 - there is no event for what a test looks at from outside
+        await asyncio.sleep(0)

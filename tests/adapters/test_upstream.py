@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from adapters.openai_chat import OPENAI_CHAT
-from adapters.upstream import NOT_ADDED, Patience, Retries, Upstream, end_to_end, retry_after
+from adapters.upstream import Patience, Retries, Upstream, end_to_end, retry_after
 from adapters.vocabulary import Call, Form, Reply, Torn, UpstreamError
 from tests.fakes import CHAT, Clock, Script, Seen, answer, answers, chunks, completion, provider, send
 
@@ -44,7 +44,7 @@ async def upstream(base_url: str, naps: Naps | None = None, **more: Any) -> Asyn
         "chance": lambda: 0.5,
         "wall": Clock(),
     }
-    async with aiohttp.ClientSession(auto_decompress=False, skip_auto_headers=NOT_ADDED) as session:
+    async with aiohttp.ClientSession(auto_decompress=False) as session:
         yield Upstream(session, base_url, **(chosen | more))
 
 
@@ -224,7 +224,7 @@ async def test_a_model_that_thinks_too_long_is_not_asked_twice() -> None:
         return await answer(request, seen)
 
     async with provider(script) as fake:
-        async with upstream(fake.base_url, patience=Patience(first_byte=0.05)) as handler:
+        async with upstream(fake.base_url, patience=Patience(first_byte=0.05, between=0.05)) as handler:
             with pytest.raises(UpstreamError) as caught:
                 await handler(chat())
         gate.set()

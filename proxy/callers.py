@@ -1,0 +1,51 @@
+"""What the header lines of a request say, remembered by the lines: a client sends the same ones with every request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from adapters.vocabulary import Lines
+from proxy.tenants import Identity, Tenancy
+
+REMEMBERED = 4096
+"""Different sets of lines; a client with a number of its own in each request only ever fills this and starts anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    lines: Lines
+    identity: Identity
+    cache_control: str | None
+    encoded: bool
+    """The body comes with a Content-Encoding."""
+    websocket: bool
+
+
+class Callers:
+    """Reads header lines; raises `Refused` where the tenancy does."""
+
+    def __init__(self, tenancy: Tenancy) -> None:
+        self.tenancy = tenancy
+        self._known: dict[Lines, Caller] = {}
+
+    def read(self, raw: Lines, headers: Mapping[str, str]) -> Caller:
+        """`raw`: the lines as they came; `headers`: the same as a case-insensitive mapping."""
+        lines = tuple([line for line in raw if line[0] not in LENGTHS])
+        caller = self._known.get(lines)
+        if caller is None:
+            caller = Caller(
+                lines=lines,
+                identity=self.tenancy.identify(headers),
+                cache_control=headers.get("Cache-Control"),
+                encoded="Content-Encoding" in headers,
+                websocket=headers.get("Upgrade", "").lower() == "websocket",
+            )
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            self._known[lines] = caller
+        return caller
+
+
+LENGTHS = frozenset({b"Content-Length", b"content-length"})
+"""The one line that is the body's, not the client's."""
