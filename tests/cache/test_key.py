@@ -193,7 +193,7 @@ def test_any_change_of_the_body_is_another_key(what: str) -> None:
 
 
 def test_numbers_and_texts_keep_what_they_are() -> None:
-    values = [0, 0.0, -0.0, False, None, "", "0", 2**64, 1e22, 10**22, 0.1, 0.1 + 2**-56, [], {}, [[]], [{}]]
+    values: list[Any] = [0, 0.0, -0.0, False, None, "", "0", 2**64, 1e22, 10**22, 0.1, 0.1 + 2**-56, [], {}, [[]], [{}]]
     forms = [canonical(value) for value in values]
     assert len(set(forms)) == len(values), forms
     assert canonical({"b": 1, "a": [1.0, "A b"], "": None}) == b'{"":null,"a":[1.0,"A b"],"b":1}'

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from adapters.openai_chat import OPENAI_CHAT, OpenAIChat
-from adapters.sse import Frame, frame_of
-from adapters.vocabulary import Answer, Call, Dialect
+from adapters.openai_chat import OPENAI_CHAT
+from adapters.sse import frame_of
+from adapters.vocabulary import Answer, Call, Dialect, Unfoldable
 from cache.policy import Policy
 
 DONE = frame_of(b"[DONE]")
@@ -62,12 +61,11 @@ def whole(value: Any) -> Answer:
     return Answer(OPENAI_CHAT, body=value if isinstance(value, bytes) else json.dumps(value).encode())
 
 
-def streamed(*chunks: Any, dialect: Dialect = OPENAI_CHAT, ended: bool = True) -> Answer:
-    answer = Answer(dialect)
-    for chunk in chunks:
-        answer.add(frame_of(json.dumps(chunk).encode()))
-    if ended:
-        answer.add(DONE)
+def streamed(*chunks: Any) -> Answer:
+    answer = Answer(OPENAI_CHAT)
+    for each in chunks:
+        answer.add(frame_of(json.dumps(each).encode()))
+    answer.add(DONE)
     return answer
 
 
@@ -147,24 +145,25 @@ def test_what_was_too_long_to_be_held_is_not_kept() -> None:
     assert Policy().objection(answer) == "too long to be held"
 
 
-class Judging(OpenAIChat):
-    """The dialect with a judgement on streams that don't fold."""
+def unfoldable(finish: str | None) -> Answer:
+    """Two choices of which nobody can tell which is which."""
+    choices = [{"delta": {"content": "Paris."}, "finish_reason": finish}] * 2
+    answer = streamed({"choices": choices})
+    with pytest.raises(Unfoldable):
+        answer.message()
+    return answer
 
-    def __init__(self, verdict: str) -> None:
-        self.verdict = verdict
 
-    def frames_objection(self, frames: Sequence[Frame]) -> str:
-        return self.verdict if frames[-1] == DONE else "no end"
-
-
-@pytest.mark.parametrize("verdict", ["", "finish_reason length"])
-def test_a_stream_that_does_not_fold_is_judged_by_its_frames(verdict: str) -> None:
-    answer = streamed({"choices": [{"delta": {}}, {"delta": {}}]}, dialect=Judging(verdict))
-    assert Policy().objection(answer) == verdict
+@pytest.mark.parametrize(
+    ("finish", "objection"),
+    [("stop", ""), ("length", "finish_reason length"), (None, "no choices")],
+)
+def test_a_stream_that_does_not_fold_is_judged_by_its_frames(finish: str | None, objection: str) -> None:
+    assert Policy().objection(unfoldable(finish)) == objection
 
 
 def test_a_stream_that_does_not_fold_may_not_be_larger_either() -> None:
-    answer = streamed({"choices": [{"delta": {}}, {"delta": {}}]}, dialect=Judging(""))
+    answer = unfoldable("stop")
     size = sum(len(frame.raw) for frame in answer.frames)
     assert Policy(max_answer=size).objection(answer) == ""
     assert Policy(max_answer=size - 1).objection(answer) == f"larger than {size - 1} bytes"

@@ -16,7 +16,7 @@ from adapters.vocabulary import Call, Trace
 from proxy.events import Event
 from proxy.metrics import ADDED, CONTENT_TYPE, UPSTREAM, Histogram, Metrics, exposition
 
-SIZES = {"l1": {"entries": 3, "bytes": 4096}, "l2": {"entries": 7.0}}
+SIZES: dict[str, dict[str, float]] = {"l1": {"entries": 3, "bytes": 4096}, "l2": {"entries": 7.0}}
 
 
 def event(

@@ -37,7 +37,7 @@ def through(*, share: bool = False, secret: bytes = SECRET, **lines: str) -> Ide
     return PassThrough(secret, share_cache=share).identify(headers(**lines))
 
 
-SHOWN: list[dict[str, str]] = [
+SHOWN: list[dict[str, Any]] = [
     {},
     {"authorization": "Bearer a"},
     {"authorization": "Bearer b"},
@@ -117,7 +117,7 @@ def managed(*, share: bool = False, **lines: str) -> Identity:
         ({"x_api_key": "", "api_key": "wg-2"}, "team-b"),
     ],
 )
-def test_an_issued_key_names_its_tenant(shown: dict[str, str], tenant: str) -> None:
+def test_an_issued_key_names_its_tenant(shown: dict[str, Any], tenant: str) -> None:
     assert managed(**shown).tenant == tenant
 
 
@@ -142,7 +142,7 @@ def test_an_issued_key_names_its_tenant(shown: dict[str, str], tenant: str) -> N
     ],
     ids=repr,
 )
-def test_who_shows_no_issued_key_is_refused(shown: dict[str, str]) -> None:
+def test_who_shows_no_issued_key_is_refused(shown: dict[str, Any]) -> None:
     with pytest.raises(Refused) as refused:
         managed(**shown)
     assert (refused.value.status, refused.value.code) == (401, "invalid_api_key")
@@ -169,7 +169,7 @@ def test_the_issued_keys_are_not_kept() -> None:
 
 @pytest.mark.parametrize("issued", ["", " ", "\n"])
 @pytest.mark.parametrize("shown", [{}, {"authorization": "Bearer "}, {"x_api_key": ""}])
-def test_an_empty_key_opens_nothing_even_if_it_was_issued(shown: dict[str, str], issued: str) -> None:
+def test_an_empty_key_opens_nothing_even_if_it_was_issued(shown: dict[str, Any], issued: str) -> None:
     tenancy = Managed({issued: "nobody", "wg-1": "team-a"}, share_cache=False)
     with pytest.raises(Refused):
         tenancy.identify(headers(**shown))
