@@ -210,7 +210,7 @@ class Seat:
             return
         trace.source = "collapsed"
         trace.why, trace.usage, trace.finish, trace.error = facts.why, facts.usage, facts.finish, facts.error
-        trace.cost, trace.saved = 0.0, facts.cost
+        trace.cost, trace.saved, trace.upstream_seconds = 0.0, facts.cost, facts.upstream_seconds
 
     async def aclose(self) -> None:
         """Leaves the flight. Of those who stayed to the end the first pays; a last one who leaves early does too."""

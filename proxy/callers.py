@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+
+from multidict import MultiMapping
 
 from adapters.vocabulary import Lines
 from proxy.tenants import Identity, Tenancy
@@ -29,7 +30,7 @@ class Callers:
         self.tenancy = tenancy
         self._known: dict[Lines, Caller] = {}
 
-    def read(self, raw: Lines, headers: Mapping[str, str]) -> Caller:
+    def read(self, raw: Lines, headers: MultiMapping[str]) -> Caller:
         """`raw`: the lines as they came; `headers`: the same as a case-insensitive mapping."""
         lines = tuple([line for line in raw if line[0] not in LENGTHS])
         caller = self._known.get(lines)
@@ -37,7 +38,7 @@ class Callers:
             caller = Caller(
                 lines=lines,
                 identity=self.tenancy.identify(headers),
-                cache_control=headers.get("Cache-Control"),
+                cache_control=", ".join(headers.getall("Cache-Control", ())) or None,
                 encoded="Content-Encoding" in headers,
                 websocket=headers.get("Upgrade", "").lower() == "websocket",
             )

@@ -90,17 +90,21 @@ class Trusted:
 class Admitted:
     """Around the upstream: remembers for `window` seconds which credentials the provider accepted.
 
-    Being asked about one it does not know, it lists the models with it, which costs nothing.
+    Being asked about one it does not know, it lists the models with it, which costs nothing; unless the provider lists
+    them to anybody, and so says nothing about a key. Then only a request that is answered counts.
     """
 
     def __init__(self, inner: Handler, *, window: float, clock: Clock, most: int = 100_000) -> None:
         self.inner, self.window, self.clock, self.most = inner, window, clock, most
         self._accepted: dict[str, float] = {}
         """Until when each credential counts as accepted, the longest not renewed first."""
+        self._tells: bool | None = None
+        """Whether the list of models tells about a key; None until asked."""
 
     async def __call__(self, call: Call) -> Reply:
         reply = await self.inner(call)
-        self._learn(call.credential, reply.status)
+        if call.dialect is not None or reply.status >= 400:
+            self._learn(call.credential, reply.status)
         return reply
 
     def _learn(self, credential: str, status: int) -> None:
@@ -116,14 +120,23 @@ class Admitted:
         return self.clock() < self._accepted.get(call.credential, 0.0)
 
     async def refusal(self, call: Call) -> Reply | None:
+        if self._tells is None:
+            anonymous = await self._models(call.credential, CIMultiDict())
+            self._tells = None if anonymous.status >= 500 else anonymous.status in (401, 403)
+        if not self._tells:
+            raise UpstreamError("the provider's list of models says nothing about a key")
         names = (*CREDENTIALS, *STEERING_HEADERS)
         shown = CIMultiDict({name: value for name in names if (value := call.headers.get(name))})
-        reply = await self.inner(Call("GET", "/models", shown, b"", credential=call.credential))
+        reply = await self._models(call.credential, shown)
         self._learn(call.credential, reply.status)
+        if reply.status < 300:
+            return None
+        if reply.status not in (401, 403):
+            raise UpstreamError(f"the provider answered {reply.status} when asked about a key")
+        return reply
+
+    async def _models(self, credential: str, headers: CIMultiDict[str]) -> Reply:
+        reply = await self.inner(Call("GET", "/models", headers, b"", credential=credential))
         async with aclosing(reply.frames):
-            if reply.status < 300:
-                return None
-            if reply.status not in (401, 403):
-                raise UpstreamError(f"the provider answered {reply.status} when asked about a key")
-            body = b"".join([frame.raw async for frame in reply.frames])
+            body = b"".join([frame.raw async for frame in reply.frames]) if reply.status >= 400 else b""
         return Reply.whole(reply.status, reply.headers, body, source="upstream")

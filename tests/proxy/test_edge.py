@@ -101,7 +101,9 @@ async def test_tenants_never_meet() -> None:
 
 
 async def test_sharing_between_tenants_is_a_setting() -> None:
-    async with provider() as fake, proxy(fake.base_url, config="tenants: {share_cache: true, revalidate: 0}") as ours:
+    keys = {"sk-one", "sk-two"}
+    config = "tenants: {share_cache: true}"
+    async with provider(accepting(keys)) as fake, proxy(fake.base_url, config=config) as ours:
         await ours.chat(key="sk-one")
         status, headers, _ = await ours.chat(key="sk-two")
         assert (status, headers["X-Cache-Status"]) == (200, "hit")
@@ -111,7 +113,7 @@ def accepting(keys: set[str]) -> Script:
     """A provider that knows these keys."""
 
     async def script(request: web.Request, seen: Seen) -> web.StreamResponse:
-        if seen.headers["Authorization"].removeprefix("Bearer ") not in keys:
+        if seen.headers.get("Authorization", "").removeprefix("Bearer ") not in keys:
             return await answers({"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}, 401)(
                 request, seen
             )
@@ -128,7 +130,7 @@ async def test_a_revoked_key_is_refused_although_the_answer_lies_warm(tmp_path: 
         async with proxy(fake.base_url, tmp_path) as ours:
             # After a restart the provider is asked before the first stored answer leaves.
             assert (await ours.chat(key="sk-one"))[1]["X-Cache-Status"] == "hit"
-            assert [seen.path for seen in fake.seen[1:]] == ["/v1/models"]
+            assert [seen.path for seen in fake.seen[1:]] == ["/v1/models"] * 2  # without a key, then with it
         keys.clear()
         async with proxy(fake.base_url, tmp_path) as ours:
             status, _, body = await ours.chat(key="sk-one")
@@ -144,6 +146,20 @@ async def test_a_key_that_was_refused_elsewhere_is_asked_about_again() -> None:
         keys.clear()
         assert (await ours.chat(CHAT | {"seed": 7}, key="sk-one"))[0] == 401
         assert (await ours.chat(key="sk-one"))[0] == 401
+
+
+async def test_a_list_of_models_for_everybody_says_nothing_about_a_key(tmp_path: Path) -> None:
+    async def script(request: web.Request, seen: Seen) -> web.StreamResponse:
+        if seen.path == "/v1/models":
+            return web.json_response({"data": []})
+        return await accepting({"sk-one"})(request, seen)
+
+    shared = "tenants: {share_cache: true}"
+    async with provider(script) as fake, proxy(fake.base_url, tmp_path, shared) as ours:
+        await ours.chat(key="sk-one")
+        async with ours.session.get(f"{ours.base_url}/models", headers={"Authorization": "Bearer sk-two"}) as reply:
+            assert reply.status == 200
+        assert (await ours.chat(key="sk-two"))[0] == 401
 
 
 async def test_a_provider_that_cannot_be_asked_gets_the_request_itself(tmp_path: Path) -> None:

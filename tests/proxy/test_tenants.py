@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from multidict import CIMultiDict
 
+from adapters.openai_chat import OPENAI_CHAT
 from adapters.sse import Frame
 from adapters.vocabulary import Call, Form, Refused, Reply, UpstreamError
 from proxy.tenants import CREDENTIALS, SHARED, Admitted, Identity, Managed, PassThrough, Trusted
@@ -205,12 +207,16 @@ class Body:
 class Provider:
     """A handler that answers with the status it was given, or raises."""
 
-    def __init__(self, *statuses: int | UpstreamError) -> None:
+    def __init__(self, *statuses: int | UpstreamError, anonymous: int = 401) -> None:
         self.statuses = list(statuses)
+        self.anonymous = anonymous
+        """What it answers to somebody who shows nothing."""
         self.asked: list[Call] = []
         self.bodies: list[Body] = []
 
     async def __call__(self, call: Call) -> Reply:
+        if not call.headers:
+            return Reply(self.anonymous, (), "upstream", Form.BYTES, Body(b"{}"))
         self.asked.append(call)
         status = self.statuses.pop(0)
         if isinstance(status, UpstreamError):
@@ -220,11 +226,14 @@ class Provider:
 
 
 def call_of(credential: str = "c", **lines: str) -> Call:
-    return Call("POST", "/chat/completions", headers(**lines), b"{}", credential=credential)
+    lines = lines or {"authorization": "Bearer a"}
+    return Call("POST", "/chat/completions", headers(**lines), b"{}", OPENAI_CHAT, credential=credential)
 
 
-def admitted(*statuses: Any, window: float = 60, most: int = 10) -> tuple[Admitted, Provider, Clock]:
-    provider, clock = Provider(*statuses), Clock()
+def admitted(
+    *statuses: Any, window: float = 60, most: int = 10, anonymous: int = 401
+) -> tuple[Admitted, Provider, Clock]:
+    provider, clock = Provider(*statuses, anonymous=anonymous), Clock()
     return Admitted(provider, window=window, clock=clock, most=most), provider, clock
 
 
@@ -327,6 +336,24 @@ async def test_a_provider_that_does_not_say_is_no_answer(status: int) -> None:
         await admission.refusal(call_of())
     assert provider.bodies[0].closed == 1
     assert not admission.fresh(call_of())
+
+
+@pytest.mark.parametrize("anonymous", [200, 404, 503])
+async def test_a_list_that_does_not_depend_on_the_key_is_not_believed(anonymous: int) -> None:
+    admission, provider, _ = admitted(200, anonymous=anonymous)
+    with pytest.raises(UpstreamError, match="says nothing about a key"):
+        await admission.refusal(call_of())
+    assert not provider.asked
+    assert not admission.fresh(call_of())
+
+
+async def test_what_other_routes_answer_accepts_no_key() -> None:
+    admission, _, _ = admitted(200, 200, 401)
+    await admission(replace(call_of(), dialect=None))
+    assert not admission.fresh(call_of()), "a list of models may be anybody's"
+    await admission(call_of())
+    await admission(replace(call_of(), dialect=None))
+    assert not admission.fresh(call_of()), "but a refusal is a refusal"
 
 
 async def test_where_the_proxy_checked_the_key_itself_nobody_is_asked() -> None:
