@@ -38,6 +38,7 @@ from proxy.config_rules import provider_key, resolve_keys, store_path, stores_on
 from proxy.edge import Edge, Operation
 from proxy.events import Event, Sink, log_event
 from proxy.metrics import CONTENT_TYPE, Metrics, exposition
+from proxy.peers import Peers
 from proxy.record import Recorder
 from proxy.secret import install_secret
 from proxy.tenants import Admitted, Managed, PassThrough, Tenancy, Trusted
@@ -68,7 +69,8 @@ class App:
         await self.levels.close()
 
 
-async def build(settings: Settings, env: Mapping[str, str]) -> App:
+async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, peers: Path | None = None) -> App:
+    """The proxy; with `peers`, a directory, as the worker of this index among others on the same port."""
     tasks = Tasks()
     session = _session(settings)
     levels = _levels(settings, env)
@@ -116,7 +118,7 @@ async def build(settings: Settings, env: Mapping[str, str]) -> App:
         clock=time.perf_counter,
         wall=time.time,
     )
-    edge.operations = _operations(settings, edge, metrics)
+    edge.operations = _operations(settings, edge, metrics, _peers(peers, index, metrics, tasks))
     return App(edge, exact, coalesce, levels, metrics, tasks, session, recorder)
 
 
@@ -143,9 +145,8 @@ def _outbound_proxy(base_url: str) -> str | None:
 
 def _levels(settings: Settings, env: Mapping[str, str]) -> Levels:
     store = settings.cache.multi_level
-    on = settings.cache.enabled and settings.cache.exact.enabled and store.enabled
     l1 = l2 = None
-    if on and store.l1.enabled:
+    if settings.cache.enabled and settings.cache.exact.enabled and store.l1.enabled:
         l1 = Memory(store.l1.max_size, store.l1.max_bytes, store.l1.ttl, time.time)
     if stores_on_disk(settings):
         l2 = Disk(store_path(settings, env), store.l2.max_size, store.l2.max_bytes, store.l2.ttl, time.time)
@@ -193,7 +194,7 @@ def _sinks(settings: Settings, metrics: Metrics, recorder: Recorder | None) -> l
     sinks: list[Sink] = []
     if settings.metrics.enabled:
         sinks.append(metrics.observe)
-    if settings.log.level in ("debug", "info"):
+    if settings.log.requests:
         sinks.append(log_event)
     if recorder is not None:
         sinks.append(_recording(recorder))
@@ -216,7 +217,15 @@ def _recording(recorder: Recorder) -> Sink:
     return sink
 
 
-def _operations(settings: Settings, edge: Edge, metrics: Metrics) -> dict[str, Operation]:
+def _peers(directory: Path | None, index: int, metrics: Metrics, tasks: Tasks) -> Peers | None:
+    if directory is None:
+        return None
+    peers = Peers(directory, index, metrics)
+    tasks.spawn(peers.write_for_ever(asyncio.sleep), endless=True)
+    return peers
+
+
+def _operations(settings: Settings, edge: Edge, metrics: Metrics, peers: Peers | None) -> dict[str, Operation]:
     async def healthz() -> web.Response:
         return web.json_response({"status": "ok"})
 
@@ -226,7 +235,8 @@ def _operations(settings: Settings, edge: Edge, metrics: Metrics) -> dict[str, O
 
     async def scrape() -> web.Response:
         metrics.in_flight = edge.gate.in_flight
-        return web.Response(body=exposition(metrics), headers={"Content-Type": CONTENT_TYPE})
+        page = exposition(peers.all() if peers else metrics)
+        return web.Response(body=page, headers={"Content-Type": CONTENT_TYPE})
 
     pages: dict[str, Operation] = {"/healthz": healthz, "/readyz": readyz}
     if settings.metrics.enabled:

@@ -62,6 +62,9 @@ def _serve(parser: argparse.ArgumentParser) -> None:
         ("--log-level", "log.level", str, "debug, info, warning or error"),
     ):
         parser.add_argument(name, dest=path, type=kind, help=told, metavar=name.strip("-").upper())
+    parser.add_argument(
+        "--log-requests", dest="log.requests", action="store_true", default=None, help="one log line for each request"
+    )
     parser.set_defaults(run=_run_serve)
 
 

@@ -39,8 +39,6 @@ Secret = Annotated[str, Meta(extra={"form": "secret"})]
 Name = Annotated[str, Meta(extra={"form": "name"})]
 Text = Annotated[str, Meta(extra={"form": "text"})]
 
-Eviction = Literal["lru", "lfu", "fifo", "ttl"]
-
 
 def masked_url(url: str) -> str:
     """The URL without what may be secret in it: user and password, and the value of every query parameter."""
@@ -170,8 +168,8 @@ class Memory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Bytes of all entries, their overhead included."""
     ttl: Span = 300.0
     """Seconds an entry lives."""
-    eviction: Eviction = "lru"
-    """Which entry goes when the level is full: least recently used, least often used, oldest, next to expire."""
+    eviction: Literal["lru"] = "lru"
+    """Which entry goes when the level is full: the least recently used."""
 
 
 class Disk(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -185,8 +183,8 @@ class Disk(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Bytes of all entries."""
     ttl: Span = 3600.0
     """Seconds an entry lives."""
-    eviction: Eviction = "ttl"
-    """As for L1."""
+    eviction: Literal["ttl"] = "ttl"
+    """Which entry goes when the level is full: the next to expire."""
     persistence_path: File | None = None
     """The file, on a local disk. Null: `$XDG_CACHE_HOME/warmgate/answers.sqlite`, or under `~/.cache`."""
 
@@ -198,8 +196,8 @@ class MultiLevel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """False: one level, L1."""
     l1: Memory = Memory()
     l2: Disk = Disk()
-    write_policy: Literal["write_through", "write_back", "write_around"] = "write_through"
-    """Into both levels at once; into L1 and later into L2; into L2 only."""
+    write_policy: Literal["write_through"] = "write_through"
+    """Into both levels at once; an answer's end is sent when it is in both."""
 
 
 class Cache(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -254,6 +252,8 @@ class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
+    requests: bool = False
+    """One line for each request, at level info. It costs as much as an answer from memory."""
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

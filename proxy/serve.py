@@ -8,8 +8,12 @@ import logging
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from proxy.app import build
 from proxy.config import Settings, masked_url
@@ -23,10 +27,10 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """Which of the workers this process is; the first one announces the address."""
+    """Which of the workers this process is; the first one announces the address. `peers`: where they meet."""
 
     index: int = 0
-    of: int = 1
+    peers: Path | None = None
 
 
 def serve(settings: Settings, env: Mapping[str, str]) -> int:
@@ -35,10 +39,8 @@ def serve(settings: Settings, env: Mapping[str, str]) -> int:
     if workers == 1 or settings.listen.unix:
         return _run(settings, env, Worker())
     holder, port = reserve(settings.listen.host, settings.listen.port)
-    try:
-        return _supervise(override(settings, {"listen.port": port}), env, workers)
-    finally:
-        holder.close()
+    with closing(holder), TemporaryDirectory(prefix="warmgate-") as peers:
+        return _supervise(override(settings, {"listen.port": port}), env, workers, Path(peers))
 
 
 def _run(settings: Settings, env: Mapping[str, str], worker: Worker) -> int:
@@ -51,13 +53,13 @@ def _run(settings: Settings, env: Mapping[str, str], worker: Worker) -> int:
 
 
 async def _serve(settings: Settings, env: Mapping[str, str], worker: Worker) -> int:
-    app = await build(settings, env)
+    app = await build(settings, env, index=worker.index, peers=worker.peers)
     shutdown = settings.listen.shutdown
     server = HttpServer(app.edge, headers=settings.limits.headers, body=settings.limits.body, shutdown=shutdown)
     place = settings.listen
     try:
         runner, addresses = await listen(
-            server, host=place.host, port=place.port, unix=place.unix, reuse_port=worker.of > 1
+            server, host=place.host, port=place.port, unix=place.unix, reuse_port=worker.peers is not None
         )
     except OSError as error:
         sys.stderr.write(f"warmgate: can't listen on {place.unix or f'{place.host}:{place.port}'}: {error.strerror}\n")
@@ -89,14 +91,18 @@ def _announce(addresses: list[str], settings: Settings) -> None:
     sys.stdout.flush()
 
 
-def _supervise(settings: Settings, env: Mapping[str, str], workers: int) -> int:
+def _supervise(settings: Settings, env: Mapping[str, str], workers: int, peers: Path) -> int:
     """Forks the workers, passes signals on, and ends with them. One that dies by itself ends all: whoever runs the
     proxy (systemd, Kubernetes) restarts it, and sees that it died."""
     children: list[int] = []
     for index in range(workers):
         pid = os.fork()
         if pid == 0:
-            os._exit(_run(settings, env, Worker(index, workers)))
+            try:
+                os._exit(_run(settings, env, Worker(index, peers)))
+            finally:  # reached only by an error: the child must never go on as the parent
+                traceback.print_exc()
+                os._exit(1)
         children.append(pid)
 
     def pass_on(number: int, _frame: object) -> None:

@@ -162,3 +162,12 @@ def test_a_task_needs_a_running_loop() -> None:
     with pytest.raises(RuntimeError, match="no running event loop"):
         Tasks().spawn(work)
     work.close()
+
+
+async def test_endless_work_is_not_waited_for() -> None:
+    tasks = Tasks()
+    endless = tasks.spawn(asyncio.Event().wait(), endless=True)
+    assert len(tasks) == 0, "it is no flight"
+    await asyncio.sleep(0)
+    assert await tasks.drain(60) == 0
+    assert endless.cancelled()

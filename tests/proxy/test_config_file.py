@@ -39,9 +39,9 @@ def test_nothing_said_is_all_defaults(text, tmp_path):
 
 
 def test_what_is_said_replaces_its_default_only():
-    loaded = loads("listen: {port: 4200}\ncache:\n  multi_level:\n    l1: {ttl: 5m, max_bytes: 1MiB, eviction: fifo}\n")
+    loaded = loads("listen: {port: 4200}\ncache:\n  multi_level:\n    l1: {ttl: 5m, max_bytes: 1MiB, max_size: 7}\n")
     assert loaded.listen == config.Listen(port=4200)
-    assert loaded.cache.multi_level.l1 == config.Memory(ttl=300, max_bytes=2**20, eviction="fifo")
+    assert loaded.cache.multi_level.l1 == config.Memory(ttl=300, max_bytes=2**20, max_size=7)
     assert loaded.cache.multi_level.l2 == config.Disk()
 
 

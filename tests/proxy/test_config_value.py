@@ -91,7 +91,7 @@ def test_what_is_no_rate(text):
 
 
 def test_a_choice_names_what_is_allowed_and_what_was_probably_meant():
-    message = value_of(config.Eviction, "lfuu")
+    message = value_of(Literal["lru", "lfu", "fifo", "ttl"], "lfuu")
     assert all(f"{name}" in message for name in ("lru", "lfu", "fifo", "ttl"))
     assert message.endswith("did you mean `lfu`?")
     assert value_of(config.Eviction, "LRU2").startswith("must be one of")
