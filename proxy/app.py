@@ -104,9 +104,8 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
         )
 
     metrics = Metrics(levels.stats)
-    recorder = None
-    if settings.record.dir:
-        recorder = Recorder(Path(settings.record.dir), started=time.time(), pid=os.getpid())
+    where = settings.record.dir
+    recorder = Recorder(Path(where), started=time.time(), pid=os.getpid()) if where else None
     edge = Edge(
         handler,
         provider,

@@ -62,7 +62,7 @@ def test_lists_and_tables():
         ("listen:\n  prot: 1\n", "w.yaml:2:3: listen.prot: unknown setting; did you mean `port`?"),
         ("cahce: {}\n", "w.yaml:1:1: cahce: unknown setting; did you mean `cache`?"),
         ("port: 1\n", "w.yaml:1:1: port: unknown setting; did you mean `listen.port`?"),
-        ("log: {x: 1}\n", "w.yaml:1:7: log.x: unknown setting; known here: level, format"),
+        ("log: {x: 1}\n", "w.yaml:1:7: log.x: unknown setting; known here: level, format, requests"),
         ("listen:\n  port: 1\n  port: 2\n", "w.yaml:3:3: listen.port: is set twice, first in line 2"),
         ("log: {}\nlog: {}\n", "w.yaml:2:1: log: is set twice, first in line 1"),
         ("prices:\n  a: {input: 1, output: 1}\n  a: {input: 1, output: 1}", "w.yaml:3:3: prices.a: is set twice"),
