@@ -171,9 +171,10 @@ class Exchange:
         self._check_length()
         content = self.request.content
         first = await self._chunk()
+        size = self._checked(len(first))
         if content.at_eof():
             return first
-        chunks, size = [first], len(first)
+        chunks = [first]
         while not content.at_eof():
             chunks.append(await self._chunk())
             size = self._checked(size + len(chunks[-1]))
