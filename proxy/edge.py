@@ -24,6 +24,16 @@ MOUNT = "/v1"
 Operation = Callable[[], Awaitable[web.Response]]
 
 
+def origin_form(target: str) -> str:
+    """The path and query of a target in absolute form, which a server must accept (RFC 9112 §3.2.2); others as they
+    are."""
+    scheme, found, rest = target.partition("://")
+    if not found or scheme.lower() not in ("http", "https"):
+        return target
+    slash = rest.find("/")
+    return rest[slash:] if slash >= 0 else "/"
+
+
 @dataclass(slots=True)
 class Gate:
     """What the edge is doing, for readiness and shutdown."""
@@ -91,7 +101,8 @@ class Exchange:
     async def answer(self) -> web.StreamResponse:
         dialect = self.edge.native
         try:
-            path, _, query = self.request.raw_path.partition("?")
+            raw = self.request.raw_path
+            path, _, query = (raw if raw[:1] == "/" else origin_form(raw)).partition("?")
             if path.startswith(MOUNT + "/"):
                 target = path[len(MOUNT) :]
                 reader = self.edge.readers.get(target) if self.request.method == "POST" else None
