@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,9 @@ from proxy.tenants import Tenancy
 log = logging.getLogger("warmgate.edge")
 
 MOUNT = "/v1"
+
+DOTS = re.compile(r"^[^?]*?(?:[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\?]|%2f|%5c|$)", re.IGNORECASE)
+"""A path with a segment that may lead out of the provider's base URL, where the proxy's own key may open other doors."""
 
 Operation = Callable[[], Awaitable[web.Response]]
 
@@ -150,6 +154,8 @@ class Exchange:
         )  # fmt: skip
         self.call = call
         if reader is None:
+            if DOTS.search(target):
+                raise Refused(400, "the path has a segment of dots", code="bad_path")
             self._check_length()
             call.body = self._chunks() if self.request.can_read_body else b""
             reply = await self.edge.relay(call)
