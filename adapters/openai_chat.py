@@ -92,11 +92,13 @@ class OpenAIChat:
         open_choices: set[Any] = set()
         finished: set[Any] = set()
         for frame in frames:
-            for choice in _event(frame).get("choices") or []:
-                index, reason = _mapping(choice).get("index"), _mapping(choice).get("finish_reason")
-                if reason is not None and reason not in STORABLE:
-                    return f"finish_reason {reason}"
-                (open_choices if reason is None else finished).add(index)
+            choices = _event(frame).get("choices")
+            for choice in map(_mapping, choices) if isinstance(choices, list) else ():
+                index, reason = choice.get("index"), choice.get("finish_reason")
+                if reason is not None and (not isinstance(reason, str) or reason not in STORABLE):
+                    return f"finish_reason {reason if isinstance(reason, str) else 'of no text'}"
+                # Anything may stand here, and not all of it can be in a set.
+                (open_choices if reason is None else finished).add(index if isinstance(index, int) else None)
         if not finished:
             return "no choices"
         return "no finish_reason" if open_choices - finished else ""
