@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from contextlib import aclosing
 
+import msgspec
 from aiohttp import web
 from multidict import CIMultiDict
 
-from adapters.vocabulary import Call, Dialect, Form, Reply, Torn, Trace, Unfoldable
+from adapters.sse import frame_of
+from adapters.vocabulary import Answer, Call, Dialect, Form, Reply, Torn, Trace, Unfoldable
 
 EVENT_STREAM = "text/event-stream; charset=utf-8"
 SERVER = "warmgate"
@@ -81,10 +83,22 @@ class Writer:
                     headers["Content-Type"] = EVENT_STREAM
                 except Unfoldable:
                     self.error = "unfoldable"  # what came is all there is: it goes out as it came
+                    body = self._told(reply.answer, headers) or body
             return await self._send(reply.status, headers, body)
         if reply.form is Form.EVENTS and not self.call.stream and dialect is not None:
             return await self._folded(reply, headers, dialect)
         return await self._stream(reply, headers, dialect)
+
+    def _told(self, answer: Answer, headers: CIMultiDict[str]) -> bytes:
+        """An error that came with status 200, as the event that clients of a stream look for; empty for all else."""
+        try:
+            frame = frame_of(msgspec.json.encode(answer.message()))
+        except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError, Unfoldable):
+            return b""
+        if not answer.dialect.is_error(frame):
+            return b""
+        headers["Content-Type"] = EVENT_STREAM
+        return frame.raw
 
     async def _send(self, status: int, headers: CIMultiDict[str], body: bytes) -> web.StreamResponse:
         response = web.Response(status=status, headers=headers, body=body)
