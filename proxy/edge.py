@@ -127,6 +127,8 @@ class Exchange:
             # The one place where an error nobody foresaw becomes an answer instead of a dead connection.
             log.exception("unforeseen error")
             self.trace.error = "internal"
+            if self.writer is not None and self.writer.begun is not None:
+                return await self.writer.broken(self.writer.begun, "internal error of the proxy", code="internal")
             return self._error(dialect, Refused(500, "internal error of the proxy", kind="api_error", code="internal"))
 
     async def _own(self, path: str) -> web.StreamResponse:

@@ -72,6 +72,8 @@ class Writer:
         self.request, self.call = request, call
         self.bytes_out = 0
         self.error = ""
+        self.begun: web.StreamResponse | None = None
+        """The response whose head has left: there can't be another one."""
 
     async def write(self, reply: Reply, headers: CIMultiDict[str]) -> web.StreamResponse:
         dialect = self.call.dialect
@@ -125,20 +127,27 @@ class Writer:
         response = web.StreamResponse(status=reply.status, headers=headers)
         async with aclosing(reply.frames):
             await response.prepare(self.request)
+            self.begun = response
             try:
                 async for frame in reply.frames:
                     await response.write(frame.raw)
                     self.bytes_out += len(frame.raw)
             except Torn as torn:
                 self.error = "torn"
-                if dialect is None:
-                    # Only a connection that breaks tells this client that the body is not complete.
-                    if self.request.transport is not None:
-                        self.request.transport.abort()
-                elif not torn.told:
-                    frame = dialect.error_frame(torn.message, kind="api_error", code="upstream_torn")
-                    await response.write(frame.raw)
+                if dialect is None or not torn.told:
+                    return await self.broken(response, torn.message, code="upstream_torn")
         await response.write_eof()
+        return response
+
+    async def broken(self, response: web.StreamResponse, message: str, *, code: str) -> web.StreamResponse:
+        """Ends a response that has begun and can't be completed, so that the client hears of it."""
+        if self.call.dialect is not None:
+            frame = self.call.dialect.error_frame(message, kind="api_error", code=code)
+            await response.write(frame.raw)
+            await response.write_eof()
+        elif self.request.transport is not None:
+            # Only a connection that breaks tells this client that the body is not complete.
+            self.request.transport.abort()
         return response
 
 
