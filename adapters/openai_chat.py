@@ -24,6 +24,7 @@ SAYING = ("content", "tool_calls", "refusal", "audio", "reasoning_content", "rea
 NUMBERS = (b"NaN", b"Infinity", b"-Infinity")
 """What some encoders write for numbers that JSON does not have."""
 
+_WORD = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
@@ -92,11 +93,13 @@ class OpenAIChat:
         open_choices: set[Any] = set()
         finished: set[Any] = set()
         for frame in frames:
-            for choice in _event(frame).get("choices") or []:
-                index, reason = _mapping(choice).get("index"), _mapping(choice).get("finish_reason")
-                if reason is not None and reason not in STORABLE:
-                    return f"finish_reason {reason}"
-                (open_choices if reason is None else finished).add(index)
+            choices = _event(frame).get("choices")
+            for choice in map(_mapping, choices) if isinstance(choices, list) else ():
+                index, reason = choice.get("index"), choice.get("finish_reason")
+                if reason is not None and (not isinstance(reason, str) or reason not in STORABLE):
+                    return _unstorable(reason)
+                # Anything may stand here, and not all of it can be in a set.
+                (open_choices if reason is None else finished).add(index if isinstance(index, int) else None)
         if not finished:
             return "no choices"
         return "no finish_reason" if open_choices - finished else ""
@@ -218,12 +221,17 @@ def _usage(usage: dict[str, Any]) -> Usage | None:
     )
 
 
+def _unstorable(reason: Any) -> str:
+    """Goes into a response header: what a provider made up must not end its line or its quotation."""
+    return f"finish_reason {reason}" if isinstance(reason, str) and _WORD.fullmatch(reason) else "unknown finish_reason"
+
+
 def _objection(choice: dict[str, Any]) -> str:
     finish = choice.get("finish_reason")
     if not isinstance(finish, str):
         return "no finish_reason"
     if finish not in STORABLE:
-        return f"finish_reason {finish}"
+        return _unstorable(finish)
     message = _mapping(choice.get("message"))
     calls = message.get("tool_calls") or []
     if not isinstance(calls, list) or not all(_parses(_mapping(call)) for call in calls):

@@ -155,9 +155,9 @@ class Upstream:
             raise UpstreamError("the upstream did not accept the connection in time") from error
         except TimeoutError as error:
             raise UpstreamError("the upstream did not answer in time", status=504, code="upstream_timeout") from error
-        except Refused:
-            raise  # the client's own body, read on the way, was too large or broke off
         except (aiohttp.ClientError, OSError) as error:
+            if isinstance(error.__cause__, Refused):
+                raise error.__cause__ from None  # the client's own body, read on the way, was too large or broke off
             raise UpstreamError(f"the upstream could not be reached ({type(error).__name__})") from error
 
     def _url(self, target: str) -> URL:

@@ -26,7 +26,11 @@ class Usage(NamedTuple):
         return self.uncached + self.read + self.write_5m + self.write_1h
 
 
+MOST = 2**53
+"""A count above this is nonsense: no float holds it exactly, and a larger one may fit into none."""
+
+
 def count(mapping: Mapping[str, Any], name: str) -> int:
     """A token count, 0 where it is absent, null or nonsense."""
     value = mapping.get(name)
-    return value if type(value) is int and value > 0 else 0
+    return value if type(value) is int and 0 < value <= MOST else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,7 +22,20 @@ log = logging.getLogger("warmgate.edge")
 
 MOUNT = "/v1"
 
+DOTS = re.compile(r"^[^?]*?(?:[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\?]|%2f|%5c|$)", re.IGNORECASE)
+"""A path with a segment that may lead out of the provider's base URL, where the proxy's own key may open other doors."""
+
 Operation = Callable[[], Awaitable[web.Response]]
+
+
+def origin_form(target: str) -> str:
+    """The path and query of a target in absolute form, which a server must accept (RFC 9112 §3.2.2); others as they
+    are."""
+    scheme, found, rest = target.partition("://")
+    if not found or scheme.lower() not in ("http", "https"):
+        return target
+    slash = rest.find("/")
+    return rest[slash:] if slash >= 0 else "/"
 
 
 @dataclass(slots=True)
@@ -93,7 +107,8 @@ class Exchange:
     async def answer(self) -> web.StreamResponse:
         dialect = self.edge.native
         try:
-            path, _, query = self.request.raw_path.partition("?")
+            raw = self.request.raw_path
+            path, _, query = (raw if raw[:1] == "/" else origin_form(raw)).partition("?")
             if path.startswith(MOUNT + "/"):
                 target = path[len(MOUNT) :]
                 reader = self.edge.readers.get(target) if self.request.method == "POST" else None
@@ -114,6 +129,8 @@ class Exchange:
             # The one place where an error nobody foresaw becomes an answer instead of a dead connection.
             log.exception("unforeseen error")
             self.trace.error = "internal"
+            if self.writer is not None and self.writer.begun is not None:
+                return await self.writer.broken(self.writer.begun, "internal error of the proxy", code="internal")
             return self._error(dialect, Refused(500, "internal error of the proxy", kind="api_error", code="internal"))
 
     async def _own(self, path: str) -> web.StreamResponse:
@@ -145,6 +162,8 @@ class Exchange:
             lines=caller.lines,
         )
         if reader is None:
+            if DOTS.search(target):
+                raise Refused(400, "the path has a segment of dots", code="bad_path")
             self._check_length()
             call.body = self._chunks() if request.can_read_body else b""
             reply = await edge.relay(call)

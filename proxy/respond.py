@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from contextlib import aclosing
 
+import msgspec
 from aiohttp import web
 from multidict import CIMultiDict
 
-from adapters.vocabulary import Call, Dialect, Form, Reply, Torn, Trace, Unfoldable
+from adapters.sse import frame_of
+from adapters.vocabulary import Answer, Call, Dialect, Form, Reply, Torn, Trace, Unfoldable
 
 EVENT_STREAM = "text/event-stream; charset=utf-8"
 SERVER = "warmgate"
@@ -66,12 +68,14 @@ def error_headers(extra: tuple[tuple[str, str], ...] = ()) -> CIMultiDict[str]:
 class Writer:
     """Writes one reply; counts what it wrote. The form is changed only where what came is not what was asked for."""
 
-    __slots__ = ("bytes_out", "call", "error", "request")
+    __slots__ = ("begun", "bytes_out", "call", "error", "request")
 
     def __init__(self, request: web.BaseRequest, call: Call) -> None:
         self.request, self.call = request, call
         self.bytes_out = 0
         self.error = ""
+        self.begun: web.StreamResponse | None = None
+        """The response whose head has left: there can't be another one."""
 
     def whole(self, reply: Reply, headers: CIMultiDict[str]) -> web.StreamResponse | None:
         """The response, where all of it is at hand; None where it has yet to come."""
@@ -84,6 +88,7 @@ class Writer:
                 headers["Content-Type"] = EVENT_STREAM
             except Unfoldable:
                 self.error = "unfoldable"  # what came is all there is: it goes out as it came
+                body = self._told(reply.answer, headers) or body
         return self._send(reply.status, headers, body)
 
     async def streamed(self, reply: Reply, headers: CIMultiDict[str]) -> web.StreamResponse:
@@ -92,6 +97,17 @@ class Writer:
         if reply.form is Form.EVENTS and not self.call.stream and dialect is not None:
             return await self._folded(reply, headers, dialect)
         return await self._stream(reply, headers, dialect)
+
+    def _told(self, answer: Answer, headers: CIMultiDict[str]) -> bytes:
+        """An error that came with status 200, as the event that clients of a stream look for; empty for all else."""
+        try:
+            frame = frame_of(msgspec.json.encode(answer.message()))
+        except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError, Unfoldable):
+            return b""
+        if not answer.dialect.is_error(frame):
+            return b""
+        headers["Content-Type"] = EVENT_STREAM
+        return frame.raw
 
     def _send(self, status: int, headers: CIMultiDict[str], body: bytes) -> web.StreamResponse:
         self.bytes_out = len(body)
@@ -117,20 +133,27 @@ class Writer:
         response = web.StreamResponse(status=reply.status, headers=headers)
         async with aclosing(reply.frames):
             await response.prepare(self.request)
+            self.begun = response
             try:
                 async for frame in reply.frames:
                     await response.write(frame.raw)
                     self.bytes_out += len(frame.raw)
             except Torn as torn:
                 self.error = "torn"
-                if dialect is None:
-                    # Only a connection that breaks tells this client that the body is not complete.
-                    if self.request.transport is not None:
-                        self.request.transport.abort()
-                elif not torn.told:
-                    frame = dialect.error_frame(torn.message, kind="api_error", code="upstream_torn")
-                    await response.write(frame.raw)
+                if dialect is None or not torn.told:
+                    return await self.broken(response, torn.message, code="upstream_torn")
         await response.write_eof()
+        return response
+
+    async def broken(self, response: web.StreamResponse, message: str, *, code: str) -> web.StreamResponse:
+        """Ends a response that has begun and can't be completed, so that the client hears of it."""
+        if self.call.dialect is not None:
+            frame = self.call.dialect.error_frame(message, kind="api_error", code=code)
+            await response.write(frame.raw)
+            await response.write_eof()
+        elif self.request.transport is not None:
+            # Only a connection that breaks tells this client that the body is not complete.
+            self.request.transport.abort()
         return response
 
 

@@ -10,6 +10,8 @@ from proxy import config
 from proxy.config_problem import Problem
 from proxy.config_value import SCHEMA, WRONG, Item, Word, read, settings, written
 
+POLICY = Literal["lru", "lfu", "fifo", "ttl"]
+
 
 def value_of(kind, text, *, plain=True, textual=True):
     """The value read, or the one problem noted."""
@@ -93,10 +95,10 @@ def test_what_is_no_rate(text):
 
 
 def test_a_choice_names_what_is_allowed_and_what_was_probably_meant():
-    message = value_of(Literal["lru", "lfu", "fifo", "ttl"], "lfuu")
+    message = value_of(POLICY, "lfuu")
     assert all(f"{name}" in message for name in ("lru", "lfu", "fifo", "ttl"))
     assert message.endswith("did you mean `lfu`?")
-    assert value_of(Literal["lru", "lfu", "fifo", "ttl"], "LRU2").startswith("must be one of")
+    assert value_of(POLICY, "LRU2").startswith("must be one of")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +137,7 @@ def test_wrong_kinds_of_values_are_problems_of_every_scalar(value):
         config.Port,
         config.Rate,
         bool,
-        Literal["lru", "lfu", "fifo", "ttl"],
+        POLICY,
     ):
         problems: list[Problem] = []
         assert read(inspect.type_info(kind), Item(value), ("x",), problems) is WRONG
@@ -149,7 +151,7 @@ def test_the_list_of_settings_is_complete_and_in_order():
     assert ways[-1] == "log.requests"
     assert "cache.multi_level.l2.persistence_path" in ways
     assert "prices" in ways
-    assert len(ways) == len(set(ways)) == 51
+    assert len(ways) == len(set(ways)) == 52
 
 
 @profile(max_examples=200)
