@@ -136,7 +136,9 @@ class Events:
 
     def _tail(self) -> None:
         """The end of the body. Some servers leave out the blank line after their last event; any other tail is torn."""
-        tail = Frame(self._splitter.rest() + b"\n\n")
+        rest = self._splitter.rest()
+        # Complete, but held back: the line feed of a CRLF might have followed.
+        tail = Frame(rest if rest.endswith((b"\r\r", b"\n\r")) else rest + b"\n\n")
         if self._dialect.is_end(tail):
             self._ready.append(tail)
             return

@@ -190,8 +190,10 @@ class Upstream:
             dropped = dropped | frozenset(CREDENTIALS)
         if call.dialect is not None:
             dropped = dropped | {"accept-encoding"}
+        # One spelling for each name: of two lines that differ in letter case aiohttp would send the second only.
+        spelled: dict[str, str] = {}
         kept = [
-            (name, value)
+            (spelled.setdefault(low, name), value)
             for name, value in call.headers.items()
             if (low := name.lower()) not in dropped and not low.startswith("x-warmgate-")
         ]
