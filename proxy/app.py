@@ -15,14 +15,12 @@ from pathlib import Path
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-import msgspec
 from aiohttp import web
 from yarl import URL
 
 from adapters.ask_usage import AskUsage
 from adapters.meter import Meter
 from adapters.openai_chat import OPENAI_CHAT
-from adapters.prices import Prices
 from adapters.simulated import Simulated, Timing
 from adapters.tasks import Tasks
 from adapters.upstream import Patience, Retries, Upstream
@@ -39,6 +37,7 @@ from proxy.edge import Edge, Operation
 from proxy.events import Event, Sink, log_event
 from proxy.metrics import CONTENT_TYPE, Metrics, exposition
 from proxy.peers import Peers
+from proxy.pricing import prices_of
 from proxy.record import Recorder
 from proxy.secret import install_secret
 from proxy.tenants import Admitted, Managed, PassThrough, Tenancy, Trusted
@@ -83,7 +82,7 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
 
     # The onion, innermost first. Leaving a layer out is leaving out its line.
     exact = coalesce = None
-    handler: Handler = Meter(provider, Prices(_overrides(settings)).cost, time.perf_counter)
+    handler: Handler = Meter(provider, prices_of(settings, time.time()).cost, time.perf_counter)
     if settings.upstream.stream_usage == "always":
         handler = AskUsage(handler)
     # Warm(handler, ...)       gates siblings and warms the shared prefix
@@ -178,11 +177,6 @@ def _provider(settings: Settings, env: Mapping[str, str], session: aiohttp.Clien
         chance=random.Random().random,
         wall=time.time,
     )
-
-
-def _overrides(settings: Settings) -> dict[str, dict[str, float]]:
-    priced = {name: msgspec.structs.asdict(price) for name, price in settings.prices.items()}
-    return {name: {k: v for k, v in row.items() if v is not None} for name, row in priced.items()}
 
 
 def _nothing(call: Call) -> None:

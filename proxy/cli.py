@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
+import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +16,7 @@ from proxy.config import Settings
 from proxy.config_file import load, loads
 from proxy.config_problem import ConfigError
 from proxy.config_rules import provider_key, resolve_keys
+from proxy.pricing import prices_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,12 +71,13 @@ def _serve(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_run_serve)
 
 
-def settings_of(options: argparse.Namespace) -> Settings:
-    """The configuration file, with the environment and then the flags laid over it. Raises `ConfigError`."""
+def settings_of(options: argparse.Namespace, *, needs: bool = True) -> Settings:
+    """The configuration file, with the environment and then the flags laid over it. Raises `ConfigError`; with `needs`
+    also for what a server would lack (keys, places on disk)."""
     flags = {name: value for name, value in vars(options).items() if "." in name and value is not None}
     if options.config is None:
-        return loads("", "defaults", env=os.environ, changes=flags)
-    return load(options.config, env=os.environ, changes=flags)
+        return loads("", "defaults", env=os.environ, changes=flags, needs=needs)
+    return load(options.config, env=os.environ, changes=flags, needs=needs)
 
 
 def _run_serve(options: argparse.Namespace) -> int:
@@ -87,18 +91,23 @@ def _replay(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--strategy", default="none,exact", help="comma-separated: none, exact")
     parser.add_argument("--model", help="price all requests as this model")
-    parser.add_argument("--ttl", type=float, default=3600.0, help="seconds an answer is kept")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="whose prices and life time of answers count")
+    parser.add_argument("--ttl", type=float, metavar="SECONDS", help="how long an answer is kept; inf: for ever")
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.set_defaults(run=_run_replay)
 
 
 def _run_replay(options: argparse.Namespace) -> int:
+    settings = settings_of(options, needs=False)
+    levels = settings.cache.multi_level
+    ttl = options.ttl if options.ttl is not None else max(levels.l1.ttl, levels.l2.ttl if levels.enabled else 0)
     asked = replay.Options(
         files=tuple(options.files),
         strategies=tuple(name for name in options.strategy.split(",") if name),
         model=options.model,
-        ttl=options.ttl,
+        ttl=None if math.isinf(ttl) else ttl,
         json=options.json,
+        prices=prices_of(settings, time.time()),
     )
     return replay.run(asked, sys.stdout, sys.stderr)
 

@@ -1,7 +1,6 @@
 """The lines of a recording: each request as what it adds to the one before it in its conversation.
 
-`{"session", "seq", "ts", "request": {"keep", "append", members that changed}, "response": {"message",
-"finish_reason"} or
+`{"session", "seq", "ts", "request": {"keep", "append", members that changed}, "response": {"message", "finish_reason"}
 or null, "usage": as the provider wrote it or null, "source": "warmgate", "tenant": a hash}`. The messages of a request
 are the first `keep` of the previous request of its session, then `append`; a member that is absent is unchanged. Where
 that cannot say what was sent (a member went away, or is called `keep` or `append`) the request stands in full, with
