@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import sys
 import time
@@ -92,20 +91,24 @@ def _replay(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strategy", default="none,exact", help="comma-separated: none, exact")
     parser.add_argument("--model", help="price all requests as this model")
     parser.add_argument("--config", type=Path, metavar="FILE", help="whose prices and life time of answers count")
-    parser.add_argument("--ttl", type=float, metavar="SECONDS", help="how long an answer is kept; inf: for ever")
+    parser.add_argument(
+        "--ttl", type=float, metavar="SECONDS", help="how long an answer is kept; else as --config says, else for ever"
+    )
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.set_defaults(run=_run_replay)
 
 
 def _run_replay(options: argparse.Namespace) -> int:
     settings = settings_of(options, needs=False)
-    levels = settings.cache.multi_level
-    ttl = options.ttl if options.ttl is not None else max(levels.l1.ttl, levels.l2.ttl if levels.enabled else 0)
+    ttl = options.ttl
+    if ttl is None and options.config is not None:
+        levels = settings.cache.multi_level
+        ttl = max(levels.l1.ttl, levels.l2.ttl if levels.enabled else 0)
     asked = replay.Options(
         files=tuple(options.files),
         strategies=tuple(name for name in options.strategy.split(",") if name),
         model=options.model,
-        ttl=None if math.isinf(ttl) else ttl,
+        ttl=ttl,
         json=options.json,
         prices=prices_of(settings, time.time()),
     )
