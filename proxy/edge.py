@@ -5,11 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiohttp import web
 
-from adapters.vocabulary import Answer, Call, Clock, Dialect, Handler, Refused, Torn, Trace, UpstreamError
+from adapters.vocabulary import (
+    Answer,
+    Call,
+    Clock,
+    Dialect,
+    Handler,
+    Refused,
+    Reply,
+    Torn,
+    Trace,
+    Unfoldable,
+    UpstreamError,
+)
 from cache.controls import controls_of
 from proxy.callers import Caller, Callers
 from proxy.events import Event, Sink
@@ -145,6 +157,16 @@ class Exchange:
         else:
             await self._read(call, reader, caller)
             reply = await self.edge.handler(call)
+        try:
+            return await self._told(call, reply)
+        except Unfoldable:
+            # What was kept, or came for another caller, does not take the form asked for here: this one asks himself.
+            self.trace = Trace(modified_bytes=self.trace.modified_bytes)
+            call = self.call = replace(call, trace=self.trace, controls=replace(call.controls, no_cache=True))
+            return await self._told(call, await self.edge.handler(call))
+
+    async def _told(self, call: Call, reply: Reply) -> web.StreamResponse:
+        """Raises `Unfoldable`, with nothing written, for an answer of another call that can't take this one's form."""
         self.source = self.trace.source = self.trace.source or reply.source
         self.status, self.final = reply.status, reply.answer
         self.writer = Writer(self.request, call)

@@ -64,7 +64,10 @@ def error_headers(extra: tuple[tuple[str, str], ...] = ()) -> CIMultiDict[str]:
 
 
 class Writer:
-    """Writes one reply; counts what it wrote. The form is changed only where what came is not what was asked for."""
+    """Writes one reply; counts what it wrote. The form is changed only where what came is not what was asked for.
+
+    Raises `Unfoldable` where that can't be done and another call got the answer: then the upstream can still be asked.
+    """
 
     def __init__(self, request: web.BaseRequest, call: Call) -> None:
         self.request, self.call = request, call
@@ -80,6 +83,8 @@ class Writer:
                     body = unfolded(self.call, reply)
                     headers["Content-Type"] = EVENT_STREAM
                 except Unfoldable:
+                    if reply.source != "upstream":
+                        raise
                     self.error = "unfoldable"  # what came is all there is: it goes out as it came
             return await self._send(reply.status, headers, body)
         if reply.form is Form.EVENTS and not self.call.stream and dialect is not None:
@@ -102,6 +107,8 @@ class Writer:
                 raise Unfoldable("a stream without an answer to fold")
             body = reply.answer.body()
         except (Torn, Unfoldable) as error:
+            if isinstance(error, Unfoldable) and reply.source != "upstream":
+                raise
             self.error = "torn" if isinstance(error, Torn) else "unfoldable"
             told = "the upstream's stream broke off" if isinstance(error, Torn) else str(error)
             return await self._send(502, headers, dialect.error(told, kind="api_error", code=f"upstream_{self.error}"))
