@@ -30,7 +30,10 @@ class Replay:
     __slots__ = ("_frames",)
 
     def __init__(self, body: bytes) -> None:
-        self._frames = iter(Splitter().feed(body))
+        splitter = Splitter()
+        frames = splitter.feed(body)
+        rest = splitter.rest()  # a last event that ends in a bare CR: nothing follows here that could belong to it
+        self._frames = iter([*frames, Frame(rest)] if rest else frames)
 
     def __aiter__(self) -> AsyncIterator[Frame]:
         return self
