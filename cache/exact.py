@@ -134,7 +134,7 @@ class Exact:
         if objection or ttl <= 0:
             trace.refused_to_store = objection or "ttl 0"
             return
-        shape, body = _stored_form(answer)
+        shape, body = _stored_form(answer, call)
         usage = answer.usage()
         now = self.clock()
         entry = Entry(
@@ -155,11 +155,13 @@ class Exact:
         trace.stored = await self.levels.put(entry)
 
 
-def _stored_form(answer: Answer) -> tuple[Shape, bytes]:
+def _stored_form(answer: Answer, call: Call) -> tuple[Shape, bytes]:
     try:
         return Shape.MESSAGE, answer.body()
     except Unfoldable:
-        return Shape.FRAMES, b"".join(frame.raw for frame in answer.frames)
+        # A usage event that the client did not ask for was hidden from it, if the proxy asked; so it is on a replay.
+        hidden = answer.dialect.is_usage_only
+        return Shape.FRAMES, b"".join([f.raw for f in answer.frames if call.wants_usage or not hidden(f)])
 
 
 def _kept(reply: Reply, shape: Shape) -> tuple[tuple[str, str], ...]:
