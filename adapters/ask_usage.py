@@ -46,5 +46,8 @@ class _WithoutUsage:
             if not self._dialect.is_usage_only(frame):
                 return frame
 
+    def ready(self) -> list[Frame]:
+        return [frame for frame in self._frames.ready() if not self._dialect.is_usage_only(frame)]
+
     async def aclose(self) -> None:
         await self._frames.aclose()

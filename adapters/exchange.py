@@ -68,6 +68,9 @@ class Chunks:
             raise StopAsyncIteration
         return Frame(chunk)
 
+    def ready(self) -> list[Frame]:
+        return []
+
     async def aclose(self) -> None:
         if not self._response.content.at_eof():
             self._response.close()
@@ -114,6 +117,17 @@ class Events:
         elif self._dialect.is_error(frame):
             self._failed = True
         return frame
+
+    def ready(self) -> list[Frame]:
+        frames: list[Frame] = []
+        if self._ended or self._failed:
+            return frames
+        waiting, dialect, add = self._ready, self._dialect, self._answer.add
+        while waiting and not dialect.is_end(waiting[0]) and not dialect.is_error(waiting[0]):
+            frame = waiting.popleft()
+            add(frame)
+            frames.append(frame)
+        return frames
 
     async def _fill(self) -> None:
         try:

@@ -34,10 +34,11 @@ class Meter:
         trace.usage = answer.usage()
         if trace.usage is not None:
             trace.cost = self.price(call.model, trace.usage)
-        try:
-            trace.finish = answer.dialect.finish(answer.message())
-        except Unfoldable:
-            trace.finish = "unfoldable"
+        if not answer.streamed:  # of a stream whoever folds it may tell; folding costs more than passing it on
+            try:
+                trace.finish = answer.dialect.finish(answer.message())
+            except Unfoldable:
+                trace.finish = "unfoldable"
 
 
 class _Metered:
@@ -57,6 +58,9 @@ class _Metered:
         if self._answer.dialect.is_end(frame):
             self._meter.note(self._call, self._answer)
         return frame
+
+    def ready(self) -> list[Frame]:
+        return self._frames.ready()
 
     async def aclose(self) -> None:
         await self._frames.aclose()

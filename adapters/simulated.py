@@ -240,6 +240,9 @@ class Paced:
         self._note()
         return frame
 
+    def ready(self) -> list[Frame]:
+        return []
+
     def _due(self) -> float:
         first, last = self._span
         return first + (last - first) * self._next / max(1, len(self._frames) - 1)

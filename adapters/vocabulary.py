@@ -47,6 +47,11 @@ class Frames(Protocol):
 
     def __aiter__(self) -> AsyncIterator[Frame]: ...
     async def __anext__(self) -> Frame: ...
+
+    def ready(self) -> list[Frame]:
+        """Frames that are at hand behind the one just given, taken, so that they can be written out together. May be
+        empty although more is at hand: an upstream keeps back terminal and error events, at which layers may wait."""
+
     async def aclose(self) -> None: ...
 
 
@@ -275,6 +280,9 @@ class OneFrame:
         if frame is None:
             raise StopAsyncIteration
         return frame
+
+    def ready(self) -> list[Frame]:
+        return []
 
     async def aclose(self) -> None:
         self._frame = None

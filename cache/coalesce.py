@@ -64,7 +64,7 @@ class Flight:
     def __init__(self, owner: Coalesce, slot: tuple[bytes, bool], call: Call) -> None:
         self.owner, self.slot, self.call = owner, slot, call
         self.task: asyncio.Task[None] | None = None
-        self.head: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self.reply: Reply | None = None
         self.seats: dict[Seat, None] = {}
         self.frames: list[Frame] = []
         self.first = 0
@@ -79,10 +79,14 @@ class Flight:
         seat = Seat(self, call.trace)
         self.seats[seat] = None
         try:
-            reply = await asyncio.shield(self.head)
+            while self.reply is None:
+                if self.error is not None:
+                    raise self.error
+                await self.change()
         except BaseException:
             await seat.aclose()
             raise
+        reply = self.reply
         if reply.form is Form.WHOLE:
             await seat.aclose()
             reply = replace(reply, frames=OneFrame(reply.body or b""))
@@ -95,11 +99,11 @@ class Flight:
         reply = await self.owner.inner(self.call)
         if not self.call.trace.source:
             self.call.trace.source = reply.source
+        self.reply = reply
         if reply.form is Form.WHOLE:
             self._arrived()
-            self.head.set_result(reply)
             return
-        self.head.set_result(reply)
+        self.changed()
         async with aclosing(reply.frames):
             await self._pull(reply)
 
@@ -108,9 +112,6 @@ class Flight:
         error = Torn("nobody waited for the answer any more") if task.cancelled() else task.exception()
         if not self.done:
             self.error = error
-        if not self.head.done():
-            self.head.set_exception(self.error or Torn("the answer never began"))
-            self.head.exception()  # looked at: the loop must not complain when every caller is gone
         self._arrived()
 
     def _arrived(self) -> None:
@@ -122,9 +123,11 @@ class Flight:
     async def _pull(self, reply: Reply) -> None:
         answer = reply.answer
         async for frame in reply.frames:
-            self.frames.append(frame)
-            self.pulled += len(frame.raw)
-            self.held += len(frame.raw)
+            behind = reply.frames.ready()
+            self.frames += (frame, *behind)
+            size = len(frame.raw) + sum([len(each.raw) for each in behind])
+            self.pulled += size
+            self.held += size
             if answer is not None and answer.dialect.is_end(frame):
                 self._arrived()
             self.changed()
@@ -200,6 +203,15 @@ class Seat:
             if flight.done:
                 raise StopAsyncIteration
             await flight.change()
+
+    def ready(self) -> list[Frame]:
+        at = self.index - self.flight.first
+        frames = self.flight.frames[at:]
+        if frames:
+            self.index += len(frames)
+            self.read += sum([len(frame.raw) for frame in frames])
+            self.flight.changed()
+        return frames
 
     def tell(self, *, pays: bool) -> None:
         """Brings the caller's trace up to what the flight knows; only the one who pays tells of its cost."""

@@ -30,7 +30,10 @@ class Replay:
     __slots__ = ("_frames",)
 
     def __init__(self, body: bytes) -> None:
-        self._frames = iter(Splitter().feed(body))
+        splitter = Splitter()
+        frames = splitter.feed(body)
+        rest = splitter.rest()  # a last event that ends in a bare CR: nothing follows here that could belong to it
+        self._frames = iter([*frames, Frame(rest)] if rest else frames)
 
     def __aiter__(self) -> AsyncIterator[Frame]:
         return self
@@ -39,6 +42,9 @@ class Replay:
         for frame in self._frames:
             return frame
         raise StopAsyncIteration
+
+    def ready(self) -> list[Frame]:
+        return list(self._frames)
 
     async def aclose(self) -> None:
         self._frames = iter(())
@@ -131,7 +137,7 @@ class Exact:
         if objection or ttl <= 0:
             trace.refused_to_store = objection or "ttl 0"
             return
-        shape, body = _stored_form(answer)
+        shape, body = _stored_form(answer, call)
         usage = answer.usage()
         now = self.clock()
         entry = Entry(
@@ -152,11 +158,13 @@ class Exact:
         trace.stored = await self.levels.put(entry)
 
 
-def _stored_form(answer: Answer) -> tuple[Shape, bytes]:
+def _stored_form(answer: Answer, call: Call) -> tuple[Shape, bytes]:
     try:
         return Shape.MESSAGE, answer.body()
     except Unfoldable:
-        return Shape.FRAMES, b"".join(frame.raw for frame in answer.frames)
+        # A usage event that the client did not ask for was hidden from it, if the proxy asked; so it is on a replay.
+        hidden = answer.dialect.is_usage_only
+        return Shape.FRAMES, b"".join([f.raw for f in answer.frames if call.wants_usage or not hidden(f)])
 
 
 def _kept(reply: Reply, shape: Shape) -> tuple[tuple[str, str], ...]:
@@ -187,6 +195,9 @@ class _Keeping:
         elif self._answer.dialect.is_error(frame):
             self._call.trace.refused_to_store = "error event"
         return frame
+
+    def ready(self) -> list[Frame]:
+        return self._frames.ready()
 
     async def aclose(self) -> None:
         await self._frames.aclose()

@@ -6,11 +6,23 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiohttp import web
 
-from adapters.vocabulary import Answer, Call, Clock, Dialect, Handler, Refused, Torn, Trace, UpstreamError
+from adapters.vocabulary import (
+    Answer,
+    Call,
+    Clock,
+    Dialect,
+    Handler,
+    Refused,
+    Reply,
+    Torn,
+    Trace,
+    Unfoldable,
+    UpstreamError,
+)
 from cache.controls import controls_of
 from proxy.callers import Caller, Callers
 from proxy.events import Event, Sink
@@ -170,11 +182,21 @@ class Exchange:
         else:
             await self._read(call, reader, caller)
             reply = await edge.handler(call)
+        try:
+            return await self._told(call, reply)
+        except Unfoldable:
+            # What was kept, or came for another caller, does not take the form asked for here: this one asks himself.
+            self.trace = Trace(modified_bytes=self.trace.modified_bytes)
+            call = self.call = replace(call, trace=self.trace, controls=replace(call.controls, no_cache=True))
+            return await self._told(call, await edge.handler(call))
+
+    async def _told(self, call: Call, reply: Reply) -> web.StreamResponse:
+        """Raises `Unfoldable`, with nothing written, for an answer of another call that can't take this one's form."""
         trace = self.trace
         self.source = trace.source = trace.source or reply.source
         self.status, self.final = reply.status, reply.answer
-        self.writer = Writer(request, call)
-        lines = headers_of(call, reply, trace, edge.clock() - self.began)
+        self.writer = Writer(self.request, call)
+        lines = headers_of(call, reply, trace, self.edge.clock() - self.began)
         response = self.writer.whole(reply, lines) or await self.writer.streamed(reply, lines)
         self.status = response.status
         if self.writer.error:

@@ -66,7 +66,10 @@ def error_headers(extra: tuple[tuple[str, str], ...] = ()) -> CIMultiDict[str]:
 
 
 class Writer:
-    """Writes one reply; counts what it wrote. The form is changed only where what came is not what was asked for."""
+    """Writes one reply; counts what it wrote. The form is changed only where what came is not what was asked for.
+
+    Raises `Unfoldable` where that can't be done and another call got the answer: then the upstream can still be asked.
+    """
 
     __slots__ = ("begun", "bytes_out", "call", "error", "request")
 
@@ -87,6 +90,8 @@ class Writer:
                 body = unfolded(self.call, reply)
                 headers["Content-Type"] = EVENT_STREAM
             except Unfoldable:
+                if reply.source != "upstream":
+                    raise
                 self.error = "unfoldable"  # what came is all there is: it goes out as it came
                 body = self._told(reply.answer, headers) or body
         return self._send(reply.status, headers, body)
@@ -124,6 +129,8 @@ class Writer:
                 raise Unfoldable("a stream without an answer to fold")
             body = reply.answer.body()
         except (Torn, Unfoldable) as error:
+            if isinstance(error, Unfoldable) and reply.source != "upstream":
+                raise
             self.error = "torn" if isinstance(error, Torn) else "unfoldable"
             told = "the upstream's stream broke off" if isinstance(error, Torn) else str(error)
             return self._send(502, headers, dialect.error(told, kind="api_error", code=f"upstream_{self.error}"))
@@ -136,8 +143,11 @@ class Writer:
             self.begun = response
             try:
                 async for frame in reply.frames:
-                    await response.write(frame.raw)
-                    self.bytes_out += len(frame.raw)
+                    # What came together leaves together: a write costs more than all else about a frame.
+                    behind = reply.frames.ready()
+                    raw = b"".join([frame.raw, *[each.raw for each in behind]]) if behind else frame.raw
+                    await response.write(raw)
+                    self.bytes_out += len(raw)
             except Torn as torn:
                 self.error = "torn"
                 if dialect is None or not torn.told:

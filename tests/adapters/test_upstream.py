@@ -287,6 +287,22 @@ async def test_a_stream_comes_as_it_was_sent() -> None:
     assert [frame.raw for frame in reply.answer.frames] == chunks()
 
 
+async def test_events_that_came_together_can_be_had_together_but_for_the_end() -> None:
+    async def script(request: web.Request, seen: Seen) -> web.StreamResponse:
+        return await send(request, [b"".join(chunks())])
+
+    async with provider(script) as fake, upstream(fake.base_url) as handler:
+        reply = await handler(chat(CHAT | {"stream": True}))
+        first = await reply.frames.__anext__()
+        behind = reply.frames.ready()
+        assert [frame.raw for frame in (first, *behind)] == chunks()[:-1]
+        assert reply.answer is not None
+        assert reply.answer.frames == [first, *behind]
+        assert reply.frames.ready() == [], "layers wait at the end"
+        assert (await reply.frames.__anext__()).raw == b"data: [DONE]\n\n"
+        assert reply.frames.ready() == []
+
+
 async def test_a_last_event_without_its_blank_line_still_ends_the_stream() -> None:
     events = [*chunks()[:-1], b"data: [DONE]"]
 

@@ -50,14 +50,16 @@ class Source:
 
     def __init__(self, call: Call) -> None:
         self.call = call
-        self.ready: deque[Frame] = deque()
+        self.waiting: deque[Frame] = deque()
         self.over: BaseException | None = None
         self.more = asyncio.Event()
         self.pulled = self.closed = 0
         self.ended = False
+        self.together = 0
+        """How many frames may be taken at once behind another."""
 
     def put(self, *more: Frame) -> None:
-        self.ready.extend(more)
+        self.waiting.extend(more)
         self.more.set()
 
     def end(self, error: BaseException | None = None) -> None:
@@ -68,17 +70,24 @@ class Source:
         return self
 
     async def __anext__(self) -> Frame:
-        while not self.ready:
+        while not self.waiting:
             if self.over is not None:
                 raise self.over
             self.more.clear()
             await self.more.wait()
-        found = self.ready.popleft()
+        found = self.waiting.popleft()
         self.pulled += len(found.raw)
         if found == DONE:
             self.ended = True
             self.call.trace.cost = COST
         return found
+
+    def ready(self) -> list[Frame]:
+        taken: list[Frame] = []
+        while self.waiting and len(taken) < self.together and self.waiting[0] != DONE:
+            taken.append(self.waiting.popleft())
+            self.pulled += len(taken[-1].raw)
+        return taken
 
     async def aclose(self) -> None:
         self.closed += 1
@@ -611,6 +620,25 @@ async def test_a_slow_reader_does_not_slow_a_fast_one_down() -> None:
         assert await fast.rest() == [*frames(100), DONE]
         assert await slow.read(3) == frames(3)
         assert await slow.rest() == [*frames(100), DONE]
+        assert w.bill == COST
+
+
+async def test_what_came_together_is_handed_on_together() -> None:
+    async with world(ahead=1000) as w:
+        early, late = await w.crowd(2)
+        source = w.asked[0].stream(*frames(30))
+        source.together = 4
+        await turn()
+        assert source.pulled == 1500, "five at once, and no sixth five beyond the bound"
+        assert await early.read(1) == frames(1)
+        assert early.reply.frames.ready() == frames(15)[1:]
+        assert early.reply.frames.ready() == []
+        await turn()
+        assert source.pulled == 3000
+        source.put(DONE)
+        source.end()
+        assert await early.rest() == [*frames(1), *frames(30)[15:], DONE], "all but what was taken at once"
+        assert await late.rest() == [*frames(30), DONE]
         assert w.bill == COST
 
 

@@ -317,7 +317,9 @@ ODD: dict[str, Any] = {
     "finish made up": choice(finish_reason="because"),
     "finish with a line of its own": choice(finish_reason="a\r\nX-Evil: 1"),
     "finish in quotes": choice(finish_reason='"; stored; x="'),
-    "finish of other letters": choice(finish_reason="\u4f60\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16")),
+    "finish of other letters": choice(
+        finish_reason="\u4f60\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16")
+    ),
     "finish long": choice(finish_reason="x" * 100_000),
     "second choice cut": completion(
         choices=[*completion()["choices"], {"index": 1, "message": {"content": "y"}, "finish_reason": "length"}]
@@ -696,7 +698,9 @@ def test_whatever_the_provider_answers_the_client_gets_http() -> None:
             runner.run(sane(ours, STREAM if stream else CHAT))
 
         @settings(max_examples=200, deadline=None)
-        @given(broken(delta(delta={"content": "x"})) | values | st.binary(max_size=20), st.integers(0, 5), st.booleans())
+        @given(
+            broken(delta(delta={"content": "x"})) | values | st.binary(max_size=20), st.integers(0, 5), st.booleans()
+        )
         def streamed(said: Any, place: int, stream: bool) -> None:
             fake.script = streams(*EVENTS[:place], event(said), *EVENTS[place:])
             runner.run(sane(ours, STREAM if stream else CHAT))

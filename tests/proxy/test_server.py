@@ -39,6 +39,9 @@ class Failing:
             return Frame(raw)
         raise ZeroDivisionError(f"with {KEY}")
 
+    def ready(self) -> list[Frame]:
+        return []
+
     async def aclose(self) -> None:
         self.closed = True
 

@@ -200,6 +200,9 @@ class Body:
             raise StopAsyncIteration
         return Frame(self.parts.pop(0))
 
+    def ready(self) -> list[Frame]:
+        return []
+
     async def aclose(self) -> None:
         self.closed += 1
 
