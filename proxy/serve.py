@@ -34,7 +34,10 @@ def serve(settings: Settings, env: Mapping[str, str]) -> int:
     workers = settings.listen.workers
     if workers == 1 or settings.listen.unix:
         return _run(settings, env, Worker())
-    holder, port = reserve(settings.listen.host, settings.listen.port)
+    try:
+        holder, port = reserve(settings.listen.host, settings.listen.port)
+    except OSError as error:
+        return _cannot_listen(settings, error)
     try:
         return _supervise(override(settings, {"listen.port": port}), env, workers)
     finally:
@@ -60,9 +63,8 @@ async def _serve(settings: Settings, env: Mapping[str, str], worker: Worker) -> 
             server, host=place.host, port=place.port, unix=place.unix, reuse_port=worker.of > 1
         )
     except OSError as error:
-        sys.stderr.write(f"warmgate: can't listen on {place.unix or f'{place.host}:{place.port}'}: {error.strerror}\n")
         await app.close(0)
-        return 1
+        return _cannot_listen(settings, error)
     _settle_memory()
     if worker.index == 0:
         _announce(addresses, settings)
@@ -72,6 +74,14 @@ async def _serve(settings: Settings, env: Mapping[str, str], worker: Worker) -> 
     await runner.cleanup()
     await app.close(shutdown)
     return 0
+
+
+def _cannot_listen(settings: Settings, error: OSError) -> int:
+    place = settings.listen
+    # The event loops put words of their own around what the system says; a name that does not resolve has only theirs.
+    why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+    sys.stderr.write(f"warmgate: can't listen on {place.unix or f'{place.host}:{place.port}'}: {why}\n")
+    return 1
 
 
 def _settle_memory() -> None:

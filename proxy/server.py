@@ -91,8 +91,12 @@ def reserve(host: str, port: int) -> tuple[socket.socket, int]:
     """Takes the port for several workers to share, so that port 0 means the same port for all of them."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     holder = socket.socket(family, socket.SOCK_STREAM)
-    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    holder.bind((host, port))
+    try:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        holder.bind((host, port))
+    except OSError:
+        holder.close()
+        raise
     return holder, holder.getsockname()[1]
 
 
