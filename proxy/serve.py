@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from proxy.app import build
@@ -68,7 +69,9 @@ async def _serve(settings: Settings, env: Mapping[str, str], worker: Worker) -> 
     _settle_memory()
     if worker.index == 0:
         _announce(addresses, settings)
-    await until_stopped(asyncio.get_running_loop(), SIGNALS)
+    # A worker may be told twice, by its supervisor and by whoever tells the whole group (systemd, a terminal).
+    again = signal.SIG_DFL if worker.of == 1 else signal.SIG_IGN
+    await until_stopped(asyncio.get_running_loop(), SIGNALS, then=again)
     log.info("stopping: no new connections, up to %g s for %d requests", shutdown, app.edge.gate.in_flight)
     app.edge.gate.draining = True
     await runner.cleanup()
@@ -100,28 +103,38 @@ def _announce(addresses: list[str], settings: Settings) -> None:
 
 
 def _supervise(settings: Settings, env: Mapping[str, str], workers: int) -> int:
-    """Forks the workers, passes signals on, and ends with them. One that dies by itself ends all: whoever runs the
-    proxy (systemd, Kubernetes) restarts it, and sees that it died."""
+    """Forks the workers, tells them to stop when it is told to, at once when it is told again, and ends with them. One
+    that dies by itself ends all: whoever runs the proxy (systemd, Kubernetes) restarts it, and sees that it died."""
     children: list[int] = []
     for index in range(workers):
         pid = os.fork()
         if pid == 0:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # while it starts: end, and no KeyboardInterrupt to explain
             os._exit(_run(settings, env, Worker(index, workers)))
         children.append(pid)
+    told: list[int] = []
 
-    def pass_on(number: int, _frame: object) -> None:
-        for child in children:
-            os.kill(child, number)
+    def tell(number: int, _frame: object) -> None:
+        told.append(number)
+        _signal(children, signal.SIGTERM if len(told) == 1 else signal.SIGKILL)
 
     for number in SIGNALS:
-        signal.signal(number, pass_on)
+        signal.signal(number, tell)
     code = 0
     while children:
         pid, status = os.wait()
         children.remove(pid)
         ended = os.waitstatus_to_exitcode(status)
+        if told and -ended in SIGNALS:
+            continue  # it had not begun to listen
         if ended != 0 and code == 0:
             code = 1
             sys.stderr.write(f"warmgate: worker {pid} ended with {ended}\n")
-            pass_on(signal.SIGTERM, None)
+            _signal(children, signal.SIGTERM)
     return code
+
+
+def _signal(children: list[int], number: int) -> None:
+    for child in children:
+        with suppress(ProcessLookupError):  # it has just ended
+            os.kill(child, number)
