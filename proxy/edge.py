@@ -23,7 +23,7 @@ log = logging.getLogger("warmgate.edge")
 MOUNT = "/v1"
 
 DOTS = re.compile(r"^[^?]*?(?:[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\?]|%2f|%5c|$)", re.IGNORECASE)
-"""A path with a segment that may lead out of the provider's base URL, where the proxy's own key may open other doors."""
+"""A path with a segment that leads out of the provider's base URL, where the proxy's own key may open other doors."""
 
 Operation = Callable[[], Awaitable[web.Response]]
 
