@@ -10,7 +10,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,7 +38,10 @@ def serve(settings: Settings, env: Mapping[str, str]) -> int:
     workers = settings.listen.workers
     if workers == 1 or settings.listen.unix:
         return _run(settings, env, Worker())
-    holder, port = reserve(settings.listen.host, settings.listen.port)
+    try:
+        holder, port = reserve(settings.listen.host, settings.listen.port)
+    except OSError as error:
+        return _cannot_listen(settings, error)
     with closing(holder), TemporaryDirectory(prefix="warmgate-") as peers:
         return _supervise(override(settings, {"listen.port": port}), env, workers, Path(peers))
 
@@ -62,18 +65,27 @@ async def _serve(settings: Settings, env: Mapping[str, str], worker: Worker) -> 
             server, host=place.host, port=place.port, unix=place.unix, reuse_port=worker.peers is not None
         )
     except OSError as error:
-        sys.stderr.write(f"warmgate: can't listen on {place.unix or f'{place.host}:{place.port}'}: {error.strerror}\n")
         await app.close(0)
-        return 1
+        return _cannot_listen(settings, error)
     _settle_memory()
     if worker.index == 0:
         _announce(addresses, settings)
-    await until_stopped(asyncio.get_running_loop(), SIGNALS)
+    # A worker may be told twice, by its supervisor and by whoever tells the whole group (systemd, a terminal).
+    again = signal.SIG_DFL if worker.of == 1 else signal.SIG_IGN
+    await until_stopped(asyncio.get_running_loop(), SIGNALS, then=again)
     log.info("stopping: no new connections, up to %g s for %d requests", shutdown, app.edge.gate.in_flight)
     app.edge.gate.draining = True
     await runner.cleanup()
     await app.close(shutdown)
     return 0
+
+
+def _cannot_listen(settings: Settings, error: OSError) -> int:
+    place = settings.listen
+    # The event loops put words of their own around what the system says; a name that does not resolve has only theirs.
+    why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+    sys.stderr.write(f"warmgate: can't listen on {place.unix or f'{place.host}:{place.port}'}: {why}\n")
+    return 1
 
 
 def _settle_memory() -> None:
@@ -92,32 +104,42 @@ def _announce(addresses: list[str], settings: Settings) -> None:
 
 
 def _supervise(settings: Settings, env: Mapping[str, str], workers: int, peers: Path) -> int:
-    """Forks the workers, passes signals on, and ends with them. One that dies by itself ends all: whoever runs the
-    proxy (systemd, Kubernetes) restarts it, and sees that it died."""
+    """Forks the workers, tells them to stop when it is told to, at once when it is told again, and ends with them. One
+    that dies by itself ends all: whoever runs the proxy (systemd, Kubernetes) restarts it, and sees that it died."""
     children: list[int] = []
     for index in range(workers):
         pid = os.fork()
         if pid == 0:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # while it starts: end, and no KeyboardInterrupt to explain
             try:
                 os._exit(_run(settings, env, Worker(index, peers)))
             finally:  # reached only by an error: the child must never go on as the parent
                 traceback.print_exc()
                 os._exit(1)
         children.append(pid)
+    told: list[int] = []
 
-    def pass_on(number: int, _frame: object) -> None:
-        for child in children:
-            os.kill(child, number)
+    def tell(number: int, _frame: object) -> None:
+        told.append(number)
+        _signal(children, signal.SIGTERM if len(told) == 1 else signal.SIGKILL)
 
     for number in SIGNALS:
-        signal.signal(number, pass_on)
+        signal.signal(number, tell)
     code = 0
     while children:
         pid, status = os.wait()
         children.remove(pid)
         ended = os.waitstatus_to_exitcode(status)
+        if told and -ended in SIGNALS:
+            continue  # it had not begun to listen
         if ended != 0 and code == 0:
             code = 1
             sys.stderr.write(f"warmgate: worker {pid} ended with {ended}\n")
-            pass_on(signal.SIGTERM, None)
+            _signal(children, signal.SIGTERM)
     return code
+
+
+def _signal(children: list[int], number: int) -> None:
+    for child in children:
+        with suppress(ProcessLookupError):  # it has just ended
+            os.kill(child, number)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import socket
 from typing import Any
 
@@ -91,16 +92,24 @@ def reserve(host: str, port: int) -> tuple[socket.socket, int]:
     """Takes the port for several workers to share, so that port 0 means the same port for all of them."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     holder = socket.socket(family, socket.SOCK_STREAM)
-    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    holder.bind((host, port))
+    try:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        holder.bind((host, port))
+    except OSError:
+        holder.close()
+        raise
     return holder, holder.getsockname()[1]
 
 
-async def until_stopped(loop: asyncio.AbstractEventLoop, signals: tuple[int, ...]) -> None:
-    """Waits for one of the signals; a second one is left to its default, so that an impatient user can end it."""
+async def until_stopped(
+    loop: asyncio.AbstractEventLoop, signals: tuple[int, ...], *, then: signal.Handlers = signal.SIG_DFL
+) -> None:
+    """Waits for one of the signals. What a second one does is `then`: by default it ends the process at once, so that
+    an impatient user can; as an exception (`KeyboardInterrupt`) it would come up in the middle of anything."""
     stopped = asyncio.Event()
     for number in signals:
         loop.add_signal_handler(number, stopped.set)
     await stopped.wait()
     for number in signals:
         loop.remove_signal_handler(number)
+        signal.signal(number, then)

@@ -126,13 +126,19 @@ def test_a_reserved_port_can_be_shared_and_is_not_listened_on() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_the_first_signal_stops_and_the_second_is_left_to_its_default(number: signal.Signals) -> None:
+@pytest.mark.parametrize("then", [signal.SIG_DFL, signal.SIG_IGN])
+async def test_the_first_signal_stops_and_the_second_does_as_told(
+    number: signal.Signals, then: signal.Handlers
+) -> None:
     before = signal.getsignal(number)
-    waiting = asyncio.ensure_future(until_stopped(asyncio.get_running_loop(), (number,)))
-    await until(lambda: signal.getsignal(number) is not before)
-    os.kill(os.getpid(), number)
-    await asyncio.wait_for(waiting, 5)
-    assert signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)
+    try:
+        waiting = asyncio.ensure_future(until_stopped(asyncio.get_running_loop(), (number,), then=then))
+        await until(lambda: signal.getsignal(number) is not before)
+        os.kill(os.getpid(), number)
+        await asyncio.wait_for(waiting, 5)
+        assert signal.getsignal(number) is then
+    finally:
+        signal.signal(number, before)
 
 
 async def test_an_unforeseen_error_before_the_answer_is_a_500_that_says_nothing() -> None:
@@ -181,9 +187,12 @@ async def test_an_upstream_that_cannot_be_reached_is_told_by_its_status() -> Non
     async def handler(call: Call) -> Reply:
         raise UpstreamError("it took too long", status=504, code="upstream_timeout")
 
-    async with listening(handler) as address, aiohttp.ClientSession() as session:
-        async with session.get(f"{address}/v1/models") as reply:
-            assert (reply.status, (await reply.json())["error"]["code"]) == (504, "upstream_timeout")
+    async with (
+        listening(handler) as address,
+        aiohttp.ClientSession() as session,
+        session.get(f"{address}/v1/models") as reply,
+    ):
+        assert (reply.status, (await reply.json())["error"]["code"]) == (504, "upstream_timeout")
 
 
 async def test_what_is_no_http_is_refused_in_json_and_the_connection_closed() -> None:
