@@ -85,12 +85,17 @@ def run(out: TextIO) -> int:
     """The exit code: 0 only if every check held."""
     began = time.perf_counter()
     ledger = asyncio.run(_demo())
+    return report(ledger, time.perf_counter() - began, out)
+
+
+def report(ledger: Ledger, seconds: float, out: TextIO) -> int:
+    """Writes what was measured and what did not hold; the exit code."""
     console = Console(file=out, highlight=False)
     console.print(_table(ledger))
     for failure in ledger.failures:
         console.print(f"[red]failed[/red]: {failure}")
     verdict = "[red]not all of it held[/red]" if ledger.failures else "[green]all of it held[/green]"
-    console.print(f"{verdict} ({time.perf_counter() - began:.1f} s; simulated provider, prices of {MODEL})")
+    console.print(f"{verdict} ({seconds:.1f} s; simulated provider, prices of {MODEL})")
     return 1 if ledger.failures else 0
 
 
