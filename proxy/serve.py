@@ -71,7 +71,7 @@ async def _serve(settings: Settings, env: Mapping[str, str], worker: Worker) -> 
     if worker.index == 0:
         _announce(addresses, settings)
     # A worker may be told twice, by its supervisor and by whoever tells the whole group (systemd, a terminal).
-    again = signal.SIG_DFL if worker.of == 1 else signal.SIG_IGN
+    again = signal.SIG_DFL if worker.peers is None else signal.SIG_IGN
     await until_stopped(asyncio.get_running_loop(), SIGNALS, then=again)
     log.info("stopping: no new connections, up to %g s for %d requests", shutdown, app.edge.gate.in_flight)
     app.edge.gate.draining = True
