@@ -104,6 +104,9 @@ class Flight:
             self._arrived()
             return
         self.changed()
+        await asyncio.sleep(
+            0
+        )  # those who wait go first: an answer that came all at once would be kept before it is sent
         async with aclosing(reply.frames):
             await self._pull(reply)
 
@@ -131,6 +134,7 @@ class Flight:
             if answer is not None and answer.dialect.is_end(frame):
                 self._arrived()
             self.changed()
+            await asyncio.sleep(0)
             while not self.done and self._too_far():
                 await self.change()
 

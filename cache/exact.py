@@ -138,6 +138,7 @@ class Exact:
             trace.refused_to_store = objection or "ttl 0"
             return
         shape, body = _stored_form(answer, call)
+        trace.finish = trace.finish or (answer.dialect.finish(answer.message()) if shape is Shape.MESSAGE else "")
         usage = answer.usage()
         now = self.clock()
         entry = Entry(
