@@ -114,7 +114,7 @@ class Controls:
     max_age: float | None = None
     """Accept nothing older than this many seconds."""
     ttl: float | None = None
-    """Keep the answer for this many seconds instead of the configured time."""
+    """Keep the answer for this many seconds, at most the configured time."""
     namespace: str = ""
     """A partition of the tenant's own cache."""
 

@@ -38,6 +38,18 @@ def controls_of(cache_control: str | None, member: Any = None) -> Controls:
     )
 
 
+def member_of(controls: Controls) -> dict[str, Any]:
+    """The same as the `cache` member of a body; `only-if-cached` has no word there."""
+    said = {
+        "ttl": controls.ttl,
+        "s-maxage": controls.max_age,
+        "no-cache": controls.no_cache or None,
+        "no-store": controls.no_store or None,
+        "namespace": controls.namespace or None,
+    }
+    return {name: value for name, value in said.items() if value is not None}
+
+
 def _directives(header: str) -> list[tuple[str, str]]:
     pairs = (part.partition("=") for part in _ITEM.findall(header))
     return [(name.strip().lower(), value.strip().strip('"')) for name, _, value in pairs]

@@ -16,8 +16,8 @@ from cache.policy import Policy
 class Admission(Protocol):
     """Whether the credential of a call is still good, which a stored answer must not take for granted."""
 
-    def fresh(self, call: Call) -> bool:
-        """True where the provider accepted this credential recently enough."""
+    def fresh(self, call: Call, entry: Entry) -> bool:
+        """True where the provider accepted this credential recently enough: lately, or when it gave this answer."""
 
     async def refusal(self, call: Call) -> Reply | None:
         """Asks the provider. None: accepted. A reply: refused, in the provider's words. Raises `UpstreamError` where
@@ -61,7 +61,7 @@ class Exact:
         if call.controls.no_cache or not self.policy.cacheable(call):
             return None
         entry = self.levels.peek(key_of(call))
-        if entry is None or not self._suits(entry, call) or not self.admission.fresh(call):
+        if entry is None or not self._suits(entry, call) or not self.admission.fresh(call, entry):
             return None
         return self._hit(call, entry, "l1")
 
@@ -94,10 +94,11 @@ class Exact:
     async def _admitted(self, call: Call, entry: Entry, level: str) -> Reply | None:
         """The stored answer, or the provider's refusal of this credential; None where nobody can say now: then the
         request itself goes upstream and is told there."""
-        if not self.admission.fresh(call):
+        if not self.admission.fresh(call, entry):
             try:
                 refusal = await self.admission.refusal(call)
             except UpstreamError:
+                call.trace.detail = "key not verified"
                 return None
             if refusal is not None:
                 return refusal
@@ -133,7 +134,8 @@ class Exact:
         """Keeps a complete answer, if the policy has nothing against it; returns when it is in every level."""
         trace = call.trace
         objection = self.policy.objection(answer)
-        ttl = self.levels.ttl if call.controls.ttl is None else call.controls.ttl
+        longest, asked = self.levels.ttl, call.controls.ttl
+        ttl = longest if asked is None else min(asked, longest)
         if objection or ttl <= 0:
             trace.refused_to_store = objection or "ttl 0"
             return

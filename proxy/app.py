@@ -24,23 +24,27 @@ from adapters.openai_chat import OPENAI_CHAT
 from adapters.simulated import Simulated, Timing
 from adapters.tasks import Tasks
 from adapters.upstream import Patience, Retries, Upstream
-from adapters.vocabulary import Call, Handler, Unfoldable
+from adapters.vocabulary import PLAIN, Call, Handler, Unfoldable
 from cache.coalesce import Coalesce
+from cache.controls import member_of
 from cache.disk import Disk
 from cache.exact import Admission, Exact
 from cache.levels import Levels
 from cache.memory import Memory
 from cache.policy import Policy
 from proxy.config import SIMULATED, Settings
-from proxy.config_rules import provider_key, resolve_keys, store_path, stores_on_disk
+from proxy.config_rules import located, provider_key, resolve_keys, store_path, stores_on_disk
 from proxy.edge import Edge, Operation
 from proxy.events import Event, Sink, log_event
 from proxy.metrics import CONTENT_TYPE, Metrics, exposition
 from proxy.peers import Peers
 from proxy.pricing import prices_of
 from proxy.record import Recorder
+from proxy.respond import SERVER
 from proxy.secret import install_secret
 from proxy.tenants import Admitted, Managed, PassThrough, Tenancy, Trusted
+
+OURS = {"Server": SERVER}
 
 DIALECTS = {"/chat/completions": OPENAI_CHAT}
 """Routes (below /v1) whose bodies are read; all others pass through."""
@@ -78,7 +82,7 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
     provider = _provider(settings, env, session)
     admission: Admission = Trusted()
     if admitted:
-        provider = admission = Admitted(provider, window=settings.tenants.revalidate, clock=time.monotonic)
+        provider = admission = Admitted(provider, window=settings.tenants.revalidate, clock=time.time)
 
     # The onion, innermost first. Leaving a layer out is leaving out its line.
     exact = coalesce = None
@@ -104,7 +108,7 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
 
     metrics = Metrics(levels.stats)
     where = settings.record.dir
-    recorder = Recorder(Path(where), started=time.time(), pid=os.getpid()) if where else None
+    recorder = Recorder(located(where, env), started=time.time(), pid=os.getpid()) if where else None
     edge = Edge(
         handler,
         provider,
@@ -157,7 +161,7 @@ def _tenancy(settings: Settings, env: Mapping[str, str]) -> tuple[Tenancy, bool]
     if settings.tenants.mode == "managed":
         return Managed(resolve_keys(settings, env), share_cache=share), False
     secret = install_secret(store_path(settings, env).parent if stores_on_disk(settings) else None)
-    return PassThrough(secret, share_cache=share), True
+    return PassThrough(secret, share_cache=share), settings.tenants.verify
 
 
 def _provider(settings: Settings, env: Mapping[str, str], session: aiohttp.ClientSession) -> Handler:
@@ -205,7 +209,10 @@ def _recording(recorder: Recorder) -> Sink:
             except Unfoldable:
                 message = None  # torn, or not of one piece: the request is worth recording all the same
         usage = message.get("usage") if message else None
-        recorder.record(call.tenant, call.headers.get("x-session-id", ""), call.parsed, message, usage, event.at)
+        body = call.parsed
+        if call.controls != PLAIN and "cache" not in body:
+            body = {**body, "cache": member_of(call.controls)}  # said in a header, and headers are not recorded
+        recorder.record(call.tenant, call.headers.get("x-session-id", ""), body, message, usage, event.at)
 
     return sink
 
@@ -220,16 +227,18 @@ def _peers(directory: Path | None, index: int, metrics: Metrics, tasks: Tasks) -
 
 def _operations(settings: Settings, edge: Edge, metrics: Metrics, peers: Peers | None) -> dict[str, Operation]:
     async def healthz() -> web.Response:
-        return web.json_response({"status": "ok"})
+        return web.json_response({"status": "ok"}, headers=OURS)
 
     async def readyz() -> web.Response:
         draining = edge.gate.draining
-        return web.json_response({"status": "draining" if draining else "ready"}, status=503 if draining else 200)
+        return web.json_response(
+            {"status": "draining" if draining else "ready"}, status=503 if draining else 200, headers=OURS
+        )
 
     async def scrape() -> web.Response:
         metrics.in_flight = edge.gate.in_flight
         page = exposition(peers.all() if peers else metrics)
-        return web.Response(body=page, headers={"Content-Type": CONTENT_TYPE})
+        return web.Response(body=page, headers=OURS | {"Content-Type": CONTENT_TYPE})
 
     pages: dict[str, Operation] = {"/healthz": healthz, "/readyz": readyz}
     if settings.metrics.enabled:

@@ -14,7 +14,7 @@ from proxy import config_command, demo, log, replay, serve
 from proxy.config import Settings
 from proxy.config_file import load, loads
 from proxy.config_problem import ConfigError
-from proxy.config_rules import provider_key, resolve_keys
+from proxy.config_rules import provider_key, resolve_keys, stores_on_disk
 from proxy.pricing import prices_of
 
 
@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     _replay(commands.add_parser("replay", help="what the cache would have been worth on recorded sessions"))
     config = commands.add_parser("config", help="check or show a configuration").add_subparsers(required=True)
     check = config.add_parser("check", help="find every mistake in a configuration file")
-    check.add_argument("file", type=Path)
+    check.add_argument("file", type=Path, nargs="?")
     check.set_defaults(run=lambda options: config_command.check(options.file, os.environ, sys.stdout, sys.stderr))
     show = config.add_parser("show", help="print the effective configuration, secrets masked")
     show.add_argument("file", type=Path, nargs="?")
@@ -103,7 +103,7 @@ def _run_replay(options: argparse.Namespace) -> int:
     ttl = options.ttl
     if ttl is None and options.config is not None:
         levels = settings.cache.multi_level
-        ttl = max(levels.l1.ttl, levels.l2.ttl if levels.enabled else 0)
+        ttl = max(levels.l1.ttl * levels.l1.enabled, levels.l2.ttl * stores_on_disk(settings))
     asked = replay.Options(
         files=tuple(options.files),
         strategies=tuple(name for name in options.strategy.split(",") if name),

@@ -133,6 +133,9 @@ class Tenants(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """True: all tenants share one cache. Whoever has a key can then read what others were answered."""
     revalidate: Wait = 300.0
     """Pass-through: seconds that a credential counts as accepted after the provider last accepted it."""
+    verify: bool = True
+    """False: stored answers are served to whoever shows the key they were stored under, and no provider is asked
+    whether it is still good. For engines that take any key."""
     keys: tuple[Key, ...] = ()
     """Managed: the keys that the proxy issued."""
 

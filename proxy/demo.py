@@ -232,7 +232,7 @@ async def _bill(ledger: Ledger, base_url: str) -> None:
 
 def _table(ledger: Ledger) -> Table:
     table = Table(title="What answered, and what it saved", title_justify="left")
-    for name in ("answered by", "requests", "tokens", "median ms", "in the proxy", "spent $", "saved $"):
+    for name in ("answered by", "requests", "tokens", "ms seen", "ms inside", "spent $", "saved $"):
         table.add_column(name, justify="left" if name == "answered by" else "right")
     for name, source in (("provider", "upstream"), ("coalesced", "collapsed"), ("L1 memory", "l1"), ("L2 disk", "l2")):
         layer = ledger.layers.get(name, Layer(name))

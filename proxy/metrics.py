@@ -76,7 +76,7 @@ class Metrics(Collector):
         if trace.attempts > 1:
             self.retries += trace.attempts - 1
         self.upstream.observe(waited)
-        if trace.first_frame_seconds is not None:
+        if trace.first_frame_seconds is not None and event.call is not None and event.call.stream:
             self.first.observe(trace.first_frame_seconds)
         self.modified_bytes += trace.modified_bytes
         self.stored += trace.stored

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from adapters.chain import Link, chain, extend
+from adapters.openai_chat import OPENAI_CHAT
 from adapters.tokens import estimate_message
 from adapters.usage import Usage
 from adapters.vocabulary import PLAIN, Call, Controls, Refused
 from cache.controls import controls_of
 from cache.key import canonical, key_of
+from cache.policy import Policy
 from proxy.importers import OPEN_SESSIONS
 from proxy.sessions import Recorded, Skipped, read_file
 
@@ -144,17 +146,17 @@ def _fact(recorded: Recorded, talk: Talk, found: Survey) -> Fact:
 def _key(recorded: Recorded, controls: Controls) -> bytes | None:
     if recorded.body is None:
         return recorded.identity
-    return key_of(
-        Call(
-            method="POST",
-            target="/chat/completions",
-            headers={},
-            body=b"",
-            parsed=recorded.body,
-            tenant=recorded.tenant,
-            controls=controls,
-        )
+    call = Call(
+        method="POST",
+        target="/chat/completions",
+        headers={},
+        body=b"",
+        dialect=OPENAI_CHAT,
+        parsed=recorded.body,
+        tenant=recorded.tenant,
+        controls=controls,
     )
+    return key_of(call) if Policy().cacheable(call) else None
 
 
 def _controls(body: Mapping[str, Any] | None) -> Controls:

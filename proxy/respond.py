@@ -50,7 +50,8 @@ def _forwarded(trace: Trace, key: str) -> str:
     status = f"; fwd-status={trace.upstream_status}" if trace.upstream_status is not None else ""
     stored = "; stored" if trace.stored else ""
     collapsed = "; collapsed" if trace.source == "collapsed" else ""
-    detail = f'; detail="{trace.refused_to_store}"' if trace.refused_to_store else ""
+    told = trace.refused_to_store or trace.detail
+    detail = f'; detail="{told}"' if told else ""
     return f"warmgate; fwd={trace.why or 'bypass'}{status}{stored}{collapsed}{key}{detail}"
 
 

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from proxy.app import build
 from proxy.config import Settings, masked_url
 from proxy.config_file import override
+from proxy.config_rules import located
 from proxy.server import HttpServer, listen, reserve, until_stopped
 
 log = logging.getLogger("warmgate")
@@ -60,9 +61,10 @@ async def _serve(settings: Settings, env: Mapping[str, str], worker: Worker) -> 
     shutdown = settings.listen.shutdown
     server = HttpServer(app.edge, headers=settings.limits.headers, body=settings.limits.body, shutdown=shutdown)
     place = settings.listen
+    unix = str(located(place.unix, env)) if place.unix else None
     try:
         runner, addresses = await listen(
-            server, host=place.host, port=place.port, unix=place.unix, reuse_port=worker.peers is not None
+            server, host=place.host, port=place.port, unix=unix, reuse_port=worker.peers is not None
         )
     except OSError as error:
         await app.close(0)
@@ -77,7 +79,15 @@ async def _serve(settings: Settings, env: Mapping[str, str], worker: Worker) -> 
     app.edge.gate.draining = True
     await runner.cleanup()
     await app.close(shutdown)
+    if unix:
+        _remove(unix)
     return 0
+
+
+def _remove(socket: str) -> None:
+    """A socket's file outlives its listener, and would look like one that listens."""
+    with suppress(OSError):
+        os.unlink(socket)
 
 
 def _cannot_listen(settings: Settings, error: OSError) -> int:

@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 from multidict import CIMultiDict
 
 from adapters.vocabulary import Call, Clock, Handler, Refused, Reply, UpstreamError
+from cache.entry import Entry
 from cache.key import STEERING_HEADERS
 
 CREDENTIALS = ("Authorization", "x-api-key", "api-key", "Cookie")
@@ -80,7 +81,7 @@ def _mark(key: str) -> str:
 class Trusted:
     """Admission where the proxy itself checked the key."""
 
-    def fresh(self, call: Call) -> bool:
+    def fresh(self, call: Call, entry: Entry) -> bool:
         return True
 
     async def refusal(self, call: Call) -> Reply | None:
@@ -88,7 +89,8 @@ class Trusted:
 
 
 class Admitted:
-    """Around the upstream: remembers for `window` seconds which credentials the provider accepted.
+    """Around the upstream: remembers for `window` seconds which credentials the provider accepted. `clock`: epoch
+    seconds, as entries are dated.
 
     Being asked about one it does not know, it lists the models with it, which costs nothing; unless the provider lists
     them to anybody, and so says nothing about a key. Then only a request that is answered counts.
@@ -98,6 +100,8 @@ class Admitted:
         self.inner, self.window, self.clock, self.most = inner, window, clock, most
         self._accepted: dict[str, float] = {}
         """Until when each credential counts as accepted, the longest not renewed first."""
+        self._refused: dict[str, float] = {}
+        """When the provider last refused a credential."""
         self._tells: bool | None = None
         """Whether the list of models tells about a key; None until asked."""
 
@@ -109,15 +113,25 @@ class Admitted:
 
     def _learn(self, credential: str, status: int) -> None:
         if 200 <= status < 300:
-            self._accepted.pop(credential, None)
-            self._accepted[credential] = self.clock() + self.window
-            if len(self._accepted) > self.most:
-                del self._accepted[next(iter(self._accepted))]
+            self._note(self._accepted, credential, self.clock() + self.window)
         elif status in (401, 403):
             self._accepted.pop(credential, None)
+            self._note(self._refused, credential, self.clock())
 
-    def fresh(self, call: Call) -> bool:
-        return self.clock() < self._accepted.get(call.credential, 0.0)
+    def _note(self, times: dict[str, float], credential: str, time: float) -> None:
+        times.pop(credential, None)
+        times[credential] = time
+        if len(times) > self.most:
+            del times[next(iter(times))]
+
+    def fresh(self, call: Call, entry: Entry) -> bool:
+        now, credential = self.clock(), call.credential
+        if now < self._accepted.get(credential, 0.0):
+            return True
+        # A tenant that is this credential got the answer by it: the provider accepted it then. So a restart, which
+        # forgets all else, is no reason to ask.
+        since = max(now - self.window, self._refused.get(credential, 0.0))
+        return entry.tenant == credential and since < entry.stored_at <= now
 
     async def refusal(self, call: Call) -> Reply | None:
         if self._tells is None:

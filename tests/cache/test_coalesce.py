@@ -397,6 +397,7 @@ async def test_a_leader_who_leaves_early_hurts_nobody_and_pays_nothing() -> None
         source.put(frame(2), DONE)
         source.end()
         assert await second.rest() == await third.rest() == [*frames(3), DONE]
+        await turn()
         assert source.closed == 1
         assert w.payers == [second]
         assert w.bill == COST

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.vocabulary import PLAIN, Controls, Refused
-from cache.controls import MEMBERS, controls_of
+from cache.controls import MEMBERS, controls_of, member_of
 
 HEADERS: dict[str | None, Controls] = {
     None: PLAIN,
@@ -216,3 +217,16 @@ def test_of_both_the_stricter_holds(header: str, member: dict[str, Any], control
 )
 def test_a_call_that_wants_its_own_answer_shares_none(controls: Controls, shareable: bool) -> None:
     assert controls.shareable is shareable
+
+
+@pytest.mark.parametrize(
+    "header", ["", "no-cache", "no-store", "max-age=5", "no-cache, max-age=0, no-store", "only-if-cached, max-age=7"]
+)
+def test_a_header_can_be_said_as_a_member(header: str) -> None:
+    said = controls_of(header)
+    assert controls_of(None, member_of(said)) == replace(said, only_if_cached=False)
+
+
+def test_a_member_says_the_same_again() -> None:
+    member = {"ttl": 5.0, "s-maxage": 0.0, "no-cache": True, "no-store": True, "namespace": "n"}
+    assert member_of(controls_of(None, member)) == member

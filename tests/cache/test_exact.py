@@ -18,7 +18,7 @@ from adapters.openai_chat import OPENAI_CHAT
 from adapters.sse import Frame
 from adapters.vocabulary import Answer, Call, Controls, Form, Reply, Torn, UpstreamError
 from cache.disk import Disk
-from cache.entry import Shape
+from cache.entry import Entry, Shape
 from cache.exact import Exact, Replay
 from cache.key import key_of
 from cache.levels import Levels
@@ -94,7 +94,7 @@ class Admission:
         self.answer: Reply | UpstreamError | None = None
         self.asked = 0
 
-    def fresh(self, call: Call) -> bool:
+    def fresh(self, call: Call, entry: Entry) -> bool:
         return self.known
 
     async def refusal(self, call: Call) -> Reply | None:

@@ -59,6 +59,8 @@ async def test_what_does_not_hold_is_noticed(check: Check, config: str, says: st
     """Each check of the demo against a proxy, or a provider, that does not do what the demo is there to show."""
 
     async def never_truncated(request: web.Request, seen: Seen) -> web.StreamResponse:
+        if "Authorization" not in seen.headers:
+            return web.json_response({}, status=401)
         if b"max_tokens" in seen.body:
             return web.json_response(completion())
         return await answer(request, seen)

@@ -122,21 +122,28 @@ def accepting(keys: set[str]) -> Script:
     return script
 
 
+ALWAYS_ASKED = "tenants: {revalidate: 0}"
+
+
 async def test_a_revoked_key_is_refused_although_the_answer_lies_warm(tmp_path: Path) -> None:
     keys = {"sk-one"}
-    async with provider(accepting(keys)) as fake:
-        async with proxy(fake.base_url, tmp_path) as ours:
-            await ours.chat(key="sk-one")
-        async with proxy(fake.base_url, tmp_path) as ours:
-            # After a restart the provider is asked before the first stored answer leaves.
-            assert (await ours.chat(key="sk-one"))[1]["X-Cache-Status"] == "hit"
-            assert [seen.path for seen in fake.seen[1:]] == ["/v1/models"] * 2  # without a key, then with it
+    async with provider(accepting(keys)) as fake, proxy(fake.base_url, tmp_path, ALWAYS_ASKED) as ours:
+        await ours.chat(key="sk-one")
+        assert (await ours.chat(key="sk-one"))[1]["X-Cache-Status"] == "hit"
+        assert [seen.path for seen in fake.seen[1:]] == ["/v1/models"] * 2  # without a key, then with it
         keys.clear()
-        async with proxy(fake.base_url, tmp_path) as ours:
-            status, _, body = await ours.chat(key="sk-one")
-    assert status == 401
-    assert json.loads(body)["error"]["code"] == "invalid_api_key"
-    assert fake.calls == 1
+        status, _, body = await ours.chat(key="sk-one")
+        assert status == 401
+        assert json.loads(body)["error"]["code"] == "invalid_api_key"
+        assert fake.calls == 1
+
+
+async def test_whoever_was_accepted_lately_is_not_asked_about_after_a_restart(tmp_path: Path) -> None:
+    async with provider(accepting({"sk-one"})) as fake:
+        for status in ("miss", "hit"):
+            async with proxy(fake.base_url, tmp_path) as ours:
+                assert (await ours.chat(key="sk-one"))[1]["X-Cache-Status"] == status
+        assert len(fake.seen) == 1
 
 
 async def test_a_key_that_was_refused_elsewhere_is_asked_about_again() -> None:
@@ -167,9 +174,11 @@ async def test_a_provider_that_cannot_be_asked_gets_the_request_itself(tmp_path:
         return web.Response(status=404) if seen.path == "/v1/models" else await answer(request, seen)
 
     async with provider(script) as fake:
-        for _ in range(2):
-            async with proxy(fake.base_url, tmp_path) as ours:
-                assert (await ours.chat())[1]["X-Cache-Status"] == "miss"
+        for detail in ("", '; detail="key not verified"'):
+            async with proxy(fake.base_url, tmp_path, ALWAYS_ASKED) as ours:
+                _, headers, _ = await ours.chat()
+                assert headers["X-Cache-Status"] == "miss"
+                assert headers["Cache-Status"].endswith(f'"{detail}')
         assert fake.calls == 2
 
 

@@ -434,7 +434,7 @@ async def test_the_log_is_json_by_line_and_holds_no_secret(tmp_path: Path) -> No
     issued = "no-shape-of-a-key-at-all-77"
     managed = {
         "tenants": "mode: managed, keys: [{tenant: a, key_env: TEAM_A}]",
-        "log": "level: debug, format: json",
+        "log": "level: debug, format: json, requests: true",
     }
     async with provider() as fake:
         config = config_of(fake, tmp_path, **managed).replace("retries: 0", "retries: 0, api_key_env: PROVIDER_KEY")

@@ -13,6 +13,7 @@ from multidict import CIMultiDict
 from adapters.openai_chat import OPENAI_CHAT
 from adapters.sse import Frame
 from adapters.vocabulary import Call, Form, Refused, Reply, UpstreamError
+from cache.entry import Entry, Shape
 from proxy.tenants import CREDENTIALS, SHARED, Admitted, Identity, Managed, PassThrough, Trusted
 
 SECRET = b"s" * 32
@@ -207,6 +208,14 @@ class Body:
         self.closed += 1
 
 
+def kept(tenant: str, stored_at: float) -> Entry:
+    return Entry(b"k", tenant, "", "m", Shape.MESSAGE, 200, (), b"{}", True, None, None, stored_at, stored_at + 3600)
+
+
+FOREIGN = kept("nobody", 0.0)
+"""An answer that says nothing about who asks for it."""
+
+
 class Provider:
     """A handler that answers with the status it was given, or raises."""
 
@@ -242,23 +251,23 @@ def admitted(
 
 async def test_a_credential_is_fresh_once_the_provider_accepted_it() -> None:
     admission, _, _ = admitted(200)
-    assert not admission.fresh(call_of())
+    assert not admission.fresh(call_of(), FOREIGN)
     reply = await admission(call_of())
     assert reply.status == 200
-    assert admission.fresh(call_of())
-    assert not admission.fresh(call_of("other"))
+    assert admission.fresh(call_of(), FOREIGN)
+    assert not admission.fresh(call_of("other"), FOREIGN)
 
 
 async def test_it_is_fresh_for_the_window_and_no_longer() -> None:
     admission, _, clock = admitted(200, 200, window=60)
     await admission(call_of())
     clock.now += 59.9
-    assert admission.fresh(call_of())
+    assert admission.fresh(call_of(), FOREIGN)
     await admission(call_of())
     clock.now += 59.9
-    assert admission.fresh(call_of()), "the window begins anew with every acceptance"
+    assert admission.fresh(call_of(), FOREIGN), "the window begins anew with every acceptance"
     clock.now += 0.2
-    assert not admission.fresh(call_of())
+    assert not admission.fresh(call_of(), FOREIGN)
 
 
 @pytest.mark.parametrize(
@@ -269,14 +278,14 @@ async def test_only_a_refusal_of_the_key_takes_it_back(status: int, fresh: bool)
     admission, _, _ = admitted(200, status)
     await admission(call_of())
     await admission(call_of())
-    assert admission.fresh(call_of()) is fresh
+    assert admission.fresh(call_of(), FOREIGN) is fresh
 
 
 @pytest.mark.parametrize("status", [302, 400, 404, 429, 500, 401])
 async def test_an_answer_that_says_nothing_about_the_key_accepts_none(status: int) -> None:
     admission, _, _ = admitted(status)
     await admission(call_of())
-    assert not admission.fresh(call_of())
+    assert not admission.fresh(call_of(), FOREIGN)
 
 
 async def test_an_upstream_that_fails_changes_nothing() -> None:
@@ -286,15 +295,15 @@ async def test_an_upstream_that_fails_changes_nothing() -> None:
     with pytest.raises(UpstreamError) as raised:
         await admission(call_of())
     assert raised.value is error
-    assert admission.fresh(call_of())
+    assert admission.fresh(call_of(), FOREIGN)
 
 
 async def test_no_more_credentials_are_remembered_than_allowed() -> None:
     admission, _, _ = admitted(*[200] * 20, most=10)
     for number in range(20):
         await admission(call_of(str(number)))
-    assert sum(admission.fresh(call_of(str(number))) for number in range(20)) == 10
-    assert admission.fresh(call_of("19"))
+    assert sum(admission.fresh(call_of(str(number)), FOREIGN) for number in range(20)) == 10
+    assert admission.fresh(call_of("19"), FOREIGN)
 
 
 async def test_asked_about_a_key_it_lists_the_models_with_it_and_nothing_else_of_the_request() -> None:
@@ -315,7 +324,7 @@ async def test_asked_about_a_key_it_lists_the_models_with_it_and_nothing_else_of
         "openai-project": "p",
         "openai-beta": "b",
     }
-    assert admission.fresh(asking)
+    assert admission.fresh(asking, FOREIGN)
     assert asked.trace is not asking.trace, "it is no part of what the request cost"
     assert provider.bodies[0].closed == 1
 
@@ -329,7 +338,7 @@ async def test_a_refused_key_is_told_in_the_providers_words(status: int) -> None
     assert (reply.status, reply.body, reply.form) == (status, b'{"error":"no"}', Form.WHOLE)
     assert reply.headers == (("x-request-id", "1"),)
     assert provider.bodies[1].closed == 1
-    assert not admission.fresh(call_of())
+    assert not admission.fresh(call_of(), FOREIGN)
 
 
 @pytest.mark.parametrize("status", [302, 404, 429, 500, 503])
@@ -338,7 +347,7 @@ async def test_a_provider_that_does_not_say_is_no_answer(status: int) -> None:
     with pytest.raises(UpstreamError, match=str(status)):
         await admission.refusal(call_of())
     assert provider.bodies[0].closed == 1
-    assert not admission.fresh(call_of())
+    assert not admission.fresh(call_of(), FOREIGN)
 
 
 @pytest.mark.parametrize("anonymous", [200, 404, 503])
@@ -347,18 +356,32 @@ async def test_a_list_that_does_not_depend_on_the_key_is_not_believed(anonymous:
     with pytest.raises(UpstreamError, match="says nothing about a key"):
         await admission.refusal(call_of())
     assert not provider.asked
-    assert not admission.fresh(call_of())
+    assert not admission.fresh(call_of(), FOREIGN)
 
 
 async def test_what_other_routes_answer_accepts_no_key() -> None:
     admission, _, _ = admitted(200, 200, 401)
     await admission(replace(call_of(), dialect=None))
-    assert not admission.fresh(call_of()), "a list of models may be anybody's"
+    assert not admission.fresh(call_of(), FOREIGN), "a list of models may be anybody's"
     await admission(call_of())
     await admission(replace(call_of(), dialect=None))
-    assert not admission.fresh(call_of()), "but a refusal is a refusal"
+    assert not admission.fresh(call_of(), FOREIGN), "but a refusal is a refusal"
+
+
+async def test_who_got_the_answer_was_accepted_then() -> None:
+    admission, _, clock = admitted(401, window=60)
+    call = call_of("mine")
+    assert admission.fresh(call, kept("mine", clock.now - 59))
+    assert not admission.fresh(call, kept("mine", clock.now - 60)), "too long ago"
+    assert not admission.fresh(call, kept("mine", clock.now + 1)), "a clock that was set back tells nothing"
+    assert not admission.fresh(call, kept("shared", clock.now - 1)), "somebody else may have got it"
+    clock.now += 10
+    await admission(call)
+    assert not admission.fresh(call, kept("mine", clock.now - 5)), "refused since"
+    clock.now += 1
+    assert admission.fresh(call, kept("mine", clock.now)), "and accepted again since"
 
 
 async def test_where_the_proxy_checked_the_key_itself_nobody_is_asked() -> None:
-    assert Trusted().fresh(call_of(""))
+    assert Trusted().fresh(call_of(""), FOREIGN)
     assert await Trusted().refusal(call_of()) is None
