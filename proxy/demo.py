@@ -228,6 +228,7 @@ async def _bill(ledger: Ledger, base_url: str) -> None:
         page = await response.text()
     for kind, source, value in re.findall(r'warmgate_dollars_total\{kind="(\w+)",source="(\w+)"\} (\S+)', page):
         ledger.dollars[kind, source] += float(value)
+    ledger.expect(not ledger.dollars["saved", "upstream"], "a request that was paid for is said to have saved money")
 
 
 def _table(ledger: Ledger) -> Table:

@@ -267,7 +267,7 @@ class Exchange:
             route=self.route,
             status=self.status,
             seconds=edge.clock() - self.began,
-            source=self.source,
+            source=self.trace.source or self.source,
             call=self.call,
             trace=self.trace,
             answer=self.final,

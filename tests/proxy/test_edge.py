@@ -313,6 +313,33 @@ async def metrics(ours: Any) -> dict[tuple[str, ...], float]:
     return {(name, *re.findall(r'"([^"]*)"', labels)): float(value) for name, labels, value in rows}
 
 
+async def test_a_call_is_paid_once_whoever_reads_its_end_first() -> None:
+    gate = asyncio.Event()
+    events = [chunks(usage=True)[0], *[b": " + b"x" * 10_000 + b"\n\n"] * 1500, *chunks(usage=True)[1:]]
+
+    async def script(request: web.Request, seen: Seen) -> web.StreamResponse:
+        await gate.wait()
+        return await send(request, events)
+
+    config = "cache: {coalesce: {max_bytes: 64MiB, ahead: 64MiB}}"
+    async with provider(script) as fake, proxy(fake.base_url, config=config) as ours:
+        leading = asyncio.ensure_future(asyncio.wait_for(ours.post(WITH_USAGE), 30))
+        await until(lambda: ours.app.edge.gate.in_flight == 1)
+        following = asyncio.ensure_future(ours.chat(WITH_USAGE))
+        await until(lambda: ours.app.edge.gate.in_flight == 2)
+        gate.set()
+        leader = await leading  # its body is more than the connection holds, and nobody reads it yet
+        assert len((await following)[2]) > 15_000_000
+        page = await metrics(ours)
+        assert page["warmgate_requests_total", "chat", "upstream", "200"] == 1
+        assert (await leader.read()).endswith(b"data: [DONE]\n\n")
+        page = await metrics(ours)
+    assert fake.calls == 1
+    assert page["warmgate_dollars_total", "spent", "upstream"] == pytest.approx(0.00472)
+    assert page["warmgate_dollars_total", "saved", "collapsed"] == pytest.approx(0.00472)
+    assert ("warmgate_dollars_total", "saved", "upstream") not in page
+
+
 async def test_the_leader_hanging_up_hurts_nobody_and_the_last_one_hangs_up_upstream() -> None:
     gate, begun = asyncio.Event(), asyncio.Event()
 
