@@ -45,6 +45,8 @@ def contradictions(settings: Settings) -> Iterator[Objection]:
             yield Objection(KEYS, "keys take effect only with `tenants.mode: managed`", (MODE,))
         if upstream.api_key_env is not None:
             yield Objection(PROVIDER, "takes effect only with `tenants.mode: managed`", (MODE,))
+    if settings.listen.unix is not None and settings.listen.workers > 1:
+        yield Objection(("listen", "workers"), "a Unix socket is served by one process", (("listen", "unix"),))
     yield from _key_entries(settings)
 
 

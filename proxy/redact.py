@@ -14,6 +14,7 @@ _forms = re.compile(
             _START + r"sk-[A-Za-z0-9_-]{8,}",  # OpenAI, Anthropic, OpenRouter, Stripe by another sign
             _START + r"(?:AKIA|ASIA)[0-9A-Z]{16}",  # Amazon
             _START + r"(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-|hf_|AIza)[A-Za-z0-9_-]{16,}",
+            _START + r"(?:gsk_|csk-|xai-|pplx-|nvapi-|r8_|tgp_|fw_)[A-Za-z0-9_-]{16,}",  # other providers of models
             # JSON web token. Possessive, and never from within a word: a client's text must not cost quadratic time.
             r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{10,}+\.[A-Za-z0-9_-]{10,}+\.[A-Za-z0-9_-]*",
             r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
@@ -31,7 +32,8 @@ _secret_names = re.compile(
     r"(?i)(?:x-)?(?:api[_-]?key|authorization|secret[_-]?key|access[_-]?token|client[_-]?secret)"
 )
 _hints = re.compile(
-    r"(?i)sk-|akia|asia|gh[pousr]_|github_pat_|glpat-|xox|hf_|aiza|eyj|private key|bearer|key|token|secret"
+    r"(?i)sk-|akia|asia|gh[pousr]_|github_pat_|glpat-|xox|hf_|aiza|gsk_|csk-|xai-|pplx-|nvapi-|r8_|tgp_|fw_|eyj"
+    r"|private key|bearer|key|token|secret"
 )
 """What none of the forms can do without. Most texts have none of it and are searched once."""
 

@@ -35,6 +35,7 @@ def test_the_defaults_contradict_nothing_and_need_nothing(tmp_path):
         (managed(ONE, api_key_env=None), "upstream.api_key_env", "managed mode needs the name"),
         (Settings(tenants=Tenants(keys=(ONE,))), "tenants.keys", "only with `tenants.mode: managed`"),
         (Settings(upstream=Upstream(api_key_env="K")), "upstream.api_key_env", "only with `tenants.mode: managed`"),
+        (Settings(listen=Listen(unix="/run/w.sock", workers=2)), "listen.workers", "served by one process"),
         (managed(Key(tenant="a")), "tenants.keys[0]", "exactly one of"),
         (managed(Key(tenant="a", key="k", key_env="K")), "tenants.keys[0]", "exactly one of"),
         (managed(ONE, replace(ONE, tenant="b")), "tenants.keys[1].key", "the same as in tenants.keys[0]"),

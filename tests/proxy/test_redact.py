@@ -73,3 +73,9 @@ def test_values_of_any_depth() -> None:
         "[redacted]": 1,
         "n": 5,
     }
+
+
+@pytest.mark.parametrize("prefix", ["gsk_", "csk-", "xai-", "pplx-", "nvapi-", "r8_", "tgp_", "fw_", "hf_", "AIza"])
+def test_keys_of_other_providers_go_and_their_prefixes_alone_stay(prefix: str) -> None:
+    assert redact_text(f"use {prefix}{'a1B2c3D4' * 3} now") == "use [redacted] now"
+    assert redact_text(f"a name like {prefix}short stays") == f"a name like {prefix}short stays"
