@@ -21,6 +21,8 @@ class Caller:
     encoded: bool
     """The body comes with a Content-Encoding."""
     websocket: bool
+    waits: bool
+    """The client sends its body only when told to go on (RFC 9110 §10.1.1)."""
 
 
 class Callers:
@@ -41,6 +43,7 @@ class Callers:
                 cache_control=", ".join(headers.getall("Cache-Control", ())) or None,
                 encoded="Content-Encoding" in headers,
                 websocket=headers.get("Upgrade", "").lower() == "websocket",
+                waits=headers.get("Expect", "").lower() == "100-continue",
             )
             if len(self._known) >= REMEMBERED:
                 self._known.clear()

@@ -8,7 +8,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from adapters.vocabulary import (
     Answer,
@@ -163,6 +163,8 @@ class Exchange:
         caller = edge.callers.read(request.raw_headers, request.headers)
         if caller.websocket:
             raise Refused(501, "WebSocket connections are not proxied; connect to the provider", code="no_websocket")
+        if caller.waits:
+            await self._go_on()
         self.call = call = Call(
             request.method,
             target,
@@ -202,6 +204,15 @@ class Exchange:
         if self.writer.error:
             trace.error = trace.error or self.writer.error
         return response
+
+    async def _go_on(self) -> None:
+        """Has a client send its body that asked first; one that is too long never leaves it. (aiohttp does this in its
+        router, which is not used here.)"""
+        self._check_length()
+        if self.request.version == HttpVersion11:
+            writer = self.request.writer
+            await writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            writer.output_size = 0  # none of it belongs to the answer
 
     async def _read(self, call: Call, reader: Reader, caller: Caller) -> None:
         """Fills the call with what its body says."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.fakes import CHAT, Script, Seen, answer, answers, chunks, completion, provider, send, until
+from tests.fakes import CHAT, KEY, Script, Seen, answer, answers, chunks, completion, provider, send, until
 from tests.running import proxy
 
 STREAM = CHAT | {"stream": True}
@@ -455,6 +455,26 @@ async def test_answers_without_a_body(status: int) -> None:
             assert (reply.status, reply.headers["X-Here"], await reply.read()) == (status, "1", b"")
         async with ours.session.get(f"{ours.base_url}/files/1") as reply:
             assert reply.status == status
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/files"])
+async def test_a_client_that_asks_before_it_sends_is_told_to_go_on(path: str) -> None:
+    body = json.dumps(CHAT).encode()
+    async with provider() as fake, proxy(fake.base_url, config="limits: {body: 1000}") as ours:
+        host, _, port = ours.root.removeprefix("http://").rpartition(":")
+        for length, told in ((len(body), b"HTTP/1.1 100 Continue"), (1001, b"HTTP/1.1 413 ")):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            head = (
+                f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\nContent-Type: application/json\r\n"
+            )
+            writer.write(f"{head}Expect: 100-continue\r\nContent-Length: {length}\r\n\r\n".encode())
+            assert (await asyncio.wait_for(reader.readline(), 10)).startswith(told)
+            if length == len(body):
+                assert await reader.readline() == b"\r\n"
+                writer.write(body)
+                assert (await asyncio.wait_for(reader.readline(), 10)).startswith(b"HTTP/1.1 200 OK")
+            writer.close()
+    assert [seen.body for seen in fake.seen] == [body]
 
 
 async def test_head_requests() -> None:
