@@ -42,6 +42,7 @@ def test_what_the_lines_say() -> None:
         cache_control="no-cache",
         encoded=False,
         websocket=False,
+        waits=False,
     )
 
 
@@ -58,6 +59,11 @@ def test_what_the_lines_say() -> None:
 def test_what_is_not_served(line: tuple[str, str], encoded: bool, websocket: bool) -> None:
     caller = read(Callers(Counting()), KEY, line)
     assert (caller.encoded, caller.websocket, caller.cache_control) == (encoded, websocket, None)
+
+
+@pytest.mark.parametrize(("value", "waits"), [("100-continue", True), ("100-Continue", True), ("coffee", False)])
+def test_who_waits_to_be_told_to_go_on(value: str, waits: bool) -> None:
+    assert read(Callers(Counting()), KEY, ("Expect", value)).waits is waits
 
 
 def test_equal_lines_are_read_once_whatever_the_length_of_the_body() -> None:
