@@ -19,22 +19,31 @@ from adapters.vocabulary import Call, Form, Handler, OneFrame, Reply, Torn, Trac
 from cache.key import key_of
 
 Peek = Callable[[Call], Reply | None]
+Slot = tuple[bytes, bool, str]
 _FACTS = [field.name for field in fields(Trace)]
 
 
 class Coalesce:
     """Outermost layer of the onion. `peek` answers at once what lies in L1, before a task is spawned for it.
 
-    `eligible` says which calls may share; `ahead` and `limit` are bytes a flight may be ahead of its fastest caller and
-    may hold in all.
+    `eligible` says which calls may share. `unproven` names what of a call only the upstream can judge (a credential
+    that nobody has checked): calls that differ in it never share. `ahead` and `limit` are bytes a flight may be ahead
+    of its fastest caller and may hold in all.
     """
 
     def __init__(
-        self, inner: Handler, *, peek: Peek, eligible: Callable[[Call], bool], tasks: Tasks, ahead: int, limit: int
+        self,
+        inner: Handler,
+        peek: Peek,
+        eligible: Callable[[Call], bool],
+        unproven: Callable[[Call], str],
+        tasks: Tasks,
+        ahead: int,
+        limit: int,
     ) -> None:
-        self.inner, self.peek, self.eligible, self.tasks = inner, peek, eligible, tasks
+        self.inner, self.peek, self.eligible, self.unproven, self.tasks = inner, peek, eligible, unproven, tasks
         self.ahead, self.limit = ahead, limit
-        self.flights: dict[tuple[bytes, bool], Flight] = {}
+        self.flights: dict[Slot, Flight] = {}
 
     async def __call__(self, call: Call) -> Reply:
         reply = self.peek(call)
@@ -43,7 +52,7 @@ class Coalesce:
         if not call.controls.shareable or not self.eligible(call):
             return await self.inner(call)
         # An answer without usage can't serve a caller who needs it; the reverse would hand out a chunk unasked.
-        slot = (key_of(call), call.wants_usage)
+        slot = (key_of(call), call.wants_usage, self.unproven(call))
         flight = self.flights.get(slot)
         if flight is None or flight.closed:
             apart = call.apart()
@@ -61,7 +70,7 @@ class Coalesce:
 class Flight:
     """One call on its way, and those who wait for it. One of the seats pays: its trace tells of the upstream call."""
 
-    def __init__(self, owner: Coalesce, slot: tuple[bytes, bool], call: Call) -> None:
+    def __init__(self, owner: Coalesce, slot: Slot, call: Call) -> None:
         self.owner, self.slot, self.call = owner, slot, call
         self.task: asyncio.Task[None] | None = None
         self.reply: Reply | None = None
@@ -104,9 +113,8 @@ class Flight:
             self._arrived()
             return
         self.changed()
-        await asyncio.sleep(
-            0
-        )  # those who wait go first: an answer that came all at once would be kept before it is sent
+        # Those who wait go first: an answer that came all at once would be kept before it is sent.
+        await asyncio.sleep(0)
         async with aclosing(reply.frames):
             await self._pull(reply)
 

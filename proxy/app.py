@@ -92,19 +92,14 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
     # Warm(handler, ...)       gates siblings and warms the shared prefix
     # Prune(handler, ...)      pruning hooks, in front of the warm call
     # Semantic(handler, ...)   equivalent questions, allowed to refuse
-    exactly = settings.cache.exact
-    policy = Policy(any_temperature=exactly.temperature == "any", max_answer=exactly.max_answer)
-    if settings.cache.enabled and exactly.enabled:
+    kept, shared = settings.cache.exact, settings.cache.coalesce
+    policy = Policy(any_temperature=kept.temperature == "any", max_answer=kept.max_answer)
+    if settings.cache.enabled and kept.enabled:
         handler = exact = Exact(handler, levels, policy, admission, time.time)
-    if settings.cache.enabled and settings.cache.coalesce.enabled:
-        handler = coalesce = Coalesce(
-            handler,
-            peek=exact.peek if exact else _nothing,
-            eligible=policy.cacheable,
-            tasks=tasks,
-            ahead=settings.cache.coalesce.ahead,
-            limit=settings.cache.coalesce.max_bytes,
-        )
+    if settings.cache.enabled and shared.enabled:
+        peek, unproven = exact.peek if exact else _nothing, _credential if admitted else _nobody
+        coalesce = Coalesce(handler, peek, policy.cacheable, unproven, tasks, shared.ahead, shared.max_bytes)
+        handler = coalesce
 
     metrics = Metrics(levels.stats)
     where = settings.record.dir
@@ -185,6 +180,14 @@ def _provider(settings: Settings, env: Mapping[str, str], session: aiohttp.Clien
 
 def _nothing(call: Call) -> None:
     return None
+
+
+def _credential(call: Call) -> str:
+    return call.credential
+
+
+def _nobody(call: Call) -> str:
+    return ""
 
 
 def _sinks(settings: Settings, metrics: Metrics, recorder: Recorder | None) -> list[Sink]:

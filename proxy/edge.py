@@ -105,12 +105,12 @@ class Edge:
 class Exchange:
     """One request being answered."""
 
-    __slots__ = ("began", "call", "edge", "final", "request", "route", "source", "status", "trace", "writer")
+    __slots__ = ("began", "call", "edge", "final", "request", "route", "status", "trace", "writer")
 
     def __init__(self, edge: Edge, request: web.BaseRequest) -> None:
         self.edge, self.request = edge, request
         self.began = edge.clock()
-        self.route, self.status, self.source = "none", 500, "proxy"
+        self.route, self.status = "none", 500
         self.call: Call | None = None
         self.trace = Trace()
         self.final: Answer | None = None
@@ -195,7 +195,7 @@ class Exchange:
     async def _told(self, call: Call, reply: Reply) -> web.StreamResponse:
         """Raises `Unfoldable`, with nothing written, for an answer of another call that can't take this one's form."""
         trace = self.trace
-        self.source = trace.source = trace.source or reply.source
+        trace.source = trace.source or reply.source
         self.status, self.final = reply.status, reply.answer
         self.writer = Writer(self.request, call)
         lines = headers_of(call, reply, trace, self.edge.clock() - self.began)
@@ -262,7 +262,7 @@ class Exchange:
 
     def _error(self, dialect: Dialect, refused: Refused) -> web.StreamResponse:
         self.status = refused.status
-        self.source = self.trace.source = "upstream" if (refused.code or "").startswith("upstream") else "proxy"
+        self.trace.source = "upstream" if (refused.code or "").startswith("upstream") else "proxy"
         body = dialect.error(refused.message, kind=refused.kind, param=refused.param, code=refused.code)
         return web.Response(status=refused.status, headers=error_headers(refused.headers), body=body)
 
@@ -278,7 +278,7 @@ class Exchange:
             route=self.route,
             status=self.status,
             seconds=edge.clock() - self.began,
-            source=self.trace.source or self.source,
+            source=self.trace.source or "proxy",
             call=self.call,
             trace=self.trace,
             answer=self.final,

@@ -37,7 +37,7 @@ class Worker:
 def serve(settings: Settings, env: Mapping[str, str]) -> int:
     """Serves until SIGTERM or SIGINT; the exit code."""
     workers = settings.listen.workers
-    if workers == 1 or settings.listen.unix:
+    if workers == 1:
         return _run(settings, env, Worker())
     try:
         holder, port = reserve(settings.listen.host, settings.listen.port)

@@ -160,11 +160,12 @@ class World:
         self.callers: list[Caller] = []
         self.tasks = Tasks()
         self.at_hand: Reply | None = None
-        self.uncacheable = False
+        self.uncacheable = self.unproven = False
         self.coalesce = Coalesce(
             self.upstream,
             peek=lambda _: self.at_hand,
             eligible=lambda _: not self.uncacheable,
+            unproven=lambda call: call.credential if self.unproven else "",
             tasks=self.tasks,
             ahead=ahead,
             limit=limit,
@@ -177,8 +178,11 @@ class World:
             call.trace.why = "miss"
         return await asked.answer
 
-    async def join(self, *, controls: Controls = PLAIN, wants_usage: bool = True, **body: Any) -> Caller:
-        call = Call("POST", "/chat/completions", {}, b"", OPENAI_CHAT, {"model": "m"} | body, "t", controls=controls)
+    async def join(
+        self, *, controls: Controls = PLAIN, wants_usage: bool = True, credential: str = "", **body: Any
+    ) -> Caller:
+        parsed = {"model": "m"} | body
+        call = Call("POST", "/chat/completions", {}, b"", OPENAI_CHAT, parsed, "t", credential, controls=controls)
         call.wants_usage = wants_usage
         caller = Caller(self.coalesce, call)
         self.callers.append(caller)
@@ -765,6 +769,18 @@ async def test_an_answer_at_hand_costs_no_task() -> None:
         assert (w.asked, len(w.tasks), w.coalesce.flights) == ([], 0, {})
 
 
+@pytest.mark.parametrize("unproven", [True, False])
+async def test_who_may_not_be_whom_the_upstream_accepts_does_not_share(unproven: bool) -> None:
+    async with world() as w:
+        w.unproven = unproven
+        seats = [await w.join(credential=credential) for credential in ("a", "b", "a")]
+        assert len(w.asked) == (2 if unproven else 1)
+        for asked in w.asked:
+            asked.stream(frame(0), DONE).end()
+        await turn()
+        assert [await seat.rest() for seat in seats] == [[frame(0), DONE]] * 3
+
+
 async def test_who_wants_usage_does_not_share_with_who_does_not() -> None:
     async with world() as w:
         wanting = await w.join(wants_usage=True)
@@ -783,7 +799,7 @@ async def test_other_bodies_are_other_flights() -> None:
     async with world() as w:
         callers = [await w.join(seed=number) for number in range(5)]
         assert len(w.asked) == 5
-        assert set(w.coalesce.flights) == {(key_of(caller.call), True) for caller in callers}
+        assert set(w.coalesce.flights) == {(key_of(caller.call), True, "") for caller in callers}
         for number, asked in enumerate(w.asked):
             asked.whole(b"%d" % number)
         await turn()

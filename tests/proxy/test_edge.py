@@ -122,6 +122,24 @@ def accepting(keys: set[str]) -> Script:
     return script
 
 
+async def test_nobody_shares_the_flight_of_a_key_that_is_not_theirs() -> None:
+    """A shared cache shares answers with those whom the provider accepts, and a flight knows of one of them only."""
+    gate, keys = asyncio.Event(), {"sk-one"}
+
+    async def script(request: web.Request, seen: Seen) -> web.StreamResponse:
+        if seen.headers["Authorization"] == "Bearer sk-one":
+            await gate.wait()
+        return await accepting(keys)(request, seen)
+
+    config = "tenants: {share_cache: true}"
+    async with provider(script) as fake, proxy(fake.base_url, config=config) as ours:
+        first = asyncio.ensure_future(ours.chat(key="sk-one"))
+        await until(lambda: fake.calls == 1)
+        assert (await ours.chat(key="sk-revoked"))[0] == 401
+        gate.set()
+        assert (await first)[0] == 200
+
+
 ALWAYS_ASKED = "tenants: {revalidate: 0}"
 
 
