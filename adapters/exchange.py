@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Callable
 
 import aiohttp
 
+from adapters.errors import Torn, UpstreamError
 from adapters.sse import Frame, Splitter
-from adapters.vocabulary import Answer, Dialect, Torn, UpstreamError
+from adapters.vocabulary import Answer, Dialect
 
 MAX_WHOLE = 64 * 1024 * 1024
 """Bytes that a whole answer may have; it has to be held to be read."""

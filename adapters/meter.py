@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 
+from adapters.errors import Unfoldable
 from adapters.sse import Frame
 from adapters.usage import Usage
-from adapters.vocabulary import Answer, Call, Clock, Form, Frames, Handler, Reply, Trace, Unfoldable
+from adapters.vocabulary import Answer, Call, Clock, Form, Frames, Handler, Reply, Trace
 
 Price = Callable[[str, Usage], float | None]
 """Model and usage to US dollars; None where the model's price is unknown."""

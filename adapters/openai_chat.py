@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from adapters.body import decoded, event_of, is_json, mapping
+from adapters.errors import Refused
 from adapters.openai_fold import fold, is_end, is_error
 from adapters.openai_unfold import unfold
 from adapters.sse import Frame, frame_of
 from adapters.usage import Usage, count
-from adapters.vocabulary import Dialect, Refused
+from adapters.vocabulary import Dialect
 
 STORABLE = frozenset({"stop", "tool_calls"})
 """Finish reasons of an answer that is what it would be next time: not cut at a limit, not filtered, not failed."""
@@ -21,11 +22,7 @@ STORABLE = frozenset({"stop", "tool_calls"})
 SAYING = ("content", "tool_calls", "refusal", "audio", "reasoning_content", "reasoning")
 """Members of which a message must have one that is not empty."""
 
-NUMBERS = (b"NaN", b"Infinity", b"-Infinity")
-"""What some encoders write for numbers that JSON does not have."""
-
 _WORD = re.compile(r"[A-Za-z0-9_.-]{1,40}")
-_decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -41,11 +38,14 @@ class OpenAIChat:
 
     def parse(self, raw: bytes) -> dict[str, Any]:
         """Checks what the proxy itself reads; every other member is the provider's to judge."""
-        body = _decoded(raw)
-        if type(body) is not dict:
-            raise Refused(400, "the request body must be a JSON object")
+        body = decoded(raw)
         _check(body)
         return body
+
+    def stateful(self, body: Mapping[str, Any]) -> str:
+        if body.get("store") is True:
+            return "store"
+        return "web_search_options" if body.get("web_search_options") is not None else ""
 
     def wants_stream(self, body: Mapping[str, Any]) -> bool:
         return body.get("stream") is True
@@ -58,7 +58,7 @@ class OpenAIChat:
         """None where the counts are absent or no counts. Groq's streams keep them in `x_groq`."""
         usage = message.get("usage")
         if usage is None:
-            usage = _mapping(message.get("x_groq")).get("usage")
+            usage = mapping(message.get("x_groq")).get("usage")
         return _usage(usage) if isinstance(usage, dict) else None
 
     def stream_usage(self, frames: Sequence[Frame]) -> Usage | None:
@@ -80,12 +80,12 @@ class OpenAIChat:
         choices = message.get("choices")
         if not isinstance(choices, list) or not choices:
             return "no choices"
-        return next((reason for choice in choices if (reason := _objection(_mapping(choice)))), "")
+        return next((reason for choice in choices if (reason := _objection(mapping(choice)))), "")
 
     def is_usage_only(self, frame: Frame) -> bool:
         if b'"usage"' not in frame.raw:
             return False
-        event = _event(frame)
+        event = event_of(frame)
         return event.get("choices") == [] and isinstance(event.get("usage"), dict)
 
     def frames_objection(self, frames: Sequence[Frame]) -> str:
@@ -93,8 +93,8 @@ class OpenAIChat:
         open_choices: set[Any] = set()
         finished: set[Any] = set()
         for frame in frames:
-            choices = _event(frame).get("choices")
-            for choice in map(_mapping, choices) if isinstance(choices, list) else ():
+            choices = event_of(frame).get("choices")
+            for choice in map(mapping, choices) if isinstance(choices, list) else ():
                 index, reason = choice.get("index"), choice.get("finish_reason")
                 if reason is not None and (not isinstance(reason, str) or reason not in STORABLE):
                     return _unstorable(reason)
@@ -106,7 +106,7 @@ class OpenAIChat:
 
     def finish(self, message: Mapping[str, Any]) -> str:
         choices = message.get("choices")
-        reasons = [_mapping(choice).get("finish_reason") for choice in choices] if isinstance(choices, list) else []
+        reasons = [mapping(choice).get("finish_reason") for choice in choices] if isinstance(choices, list) else []
         return ",".join(reason for reason in reasons if isinstance(reason, str))
 
     def error(self, message: str, *, kind: str, param: str | None = None, code: str | None = None) -> bytes:
@@ -114,63 +114,6 @@ class OpenAIChat:
 
     def error_frame(self, message: str, *, kind: str, code: str | None = None) -> Frame:
         return frame_of(self.error(message, kind=kind, code=code))
-
-
-def _event(frame: Frame) -> dict[str, Any]:
-    """The object of one event; empty where it has none."""
-    try:
-        return _mapping(frame.json()) if frame.data else {}
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return {}
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _decoded(raw: bytes) -> Any:
-    """Never puts anything of the body into a message: it may end in a log."""
-    try:
-        body = _decode(raw)
-        encoded = _encode(body)
-        if raw != encoded:  # they are equal for what compact encoders send
-            _check_members(raw, encoded)
-    except msgspec.MsgspecError as error:
-        raise Refused(400, _malformed(raw, str(error))) from None
-    except UnicodeDecodeError:
-        raise Refused(400, "the request body is not JSON: a string is not valid UTF-8") from None
-    except RecursionError:
-        raise Refused(400, "the request body is nested too deeply") from None
-    return body
-
-
-def _malformed(raw: bytes, reason: str) -> str:
-    if not raw.strip():
-        return "the request body is empty"
-    place = re.search(r"\(byte (\d+)\)", reason)
-    if place and raw.startswith(NUMBERS, int(place[1])):
-        return f"the request body is not JSON: NaN and Infinity are no numbers (byte {place[1]})"
-    return f"the request body is not JSON: {reason.removeprefix('JSON is malformed: ')}"
-
-
-def _check_members(raw: bytes, encoded: bytes) -> None:
-    r"""Refuses a member that stands twice in one object: decoders differ in which of the two they believe.
-
-    A dropped member takes at least two quotation marks with it, and encoding what is left brings none but those that
-    stood there as `\u0022`. So equal counts prove that nothing was dropped; only where they differ is it worth looking.
-    """
-    quotes = raw.count(b'"') + raw.count(rb"\u0022")
-    if quotes != encoded.count(b'"'):
-        # Numbers are left as text: whether Python can hold them is not the question here.
-        json.loads(raw, object_pairs_hook=_distinct, parse_int=str, parse_float=str)
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> None:
-    names: set[str] = set()
-    for name, _ in pairs:
-        if name in names:
-            raise Refused(400, f"the member {json.dumps(name[:64])} occurs twice in one object")
-        names.add(name)
 
 
 def _check(body: dict[str, Any]) -> None:
@@ -203,13 +146,13 @@ def _usage(usage: dict[str, Any]) -> Usage | None:
     """
     if not any(type(usage.get(name)) is int for name in ("prompt_tokens", "completion_tokens")):
         return None
-    details = _mapping(usage.get("prompt_tokens_details"))
+    details = mapping(usage.get("prompt_tokens_details"))
     hit = count(usage, "prompt_cache_hit_tokens")
     prompt = count(usage, "prompt_tokens") or hit + count(usage, "prompt_cache_miss_tokens")
     read = min(max(count(details, "cached_tokens"), hit, count(usage, "cached_tokens")), prompt)
     written = min(count(details, "cache_write_tokens"), prompt - read)
     output = count(usage, "completion_tokens")
-    reasoning = count(_mapping(usage.get("completion_tokens_details")), "reasoning_tokens")
+    reasoning = count(mapping(usage.get("completion_tokens_details")), "reasoning_tokens")
     if reasoning and count(usage, "total_tokens") == prompt + output + reasoning:
         output += reasoning
     return Usage(
@@ -232,9 +175,9 @@ def _objection(choice: dict[str, Any]) -> str:
         return "no finish_reason"
     if finish not in STORABLE:
         return _unstorable(finish)
-    message = _mapping(choice.get("message"))
+    message = mapping(choice.get("message"))
     calls = message.get("tool_calls") or []
-    if not isinstance(calls, list) or not all(_parses(_mapping(call)) for call in calls):
+    if not isinstance(calls, list) or not all(_parses(mapping(call)) for call in calls):
         return "tool arguments do not parse"
     if finish == "tool_calls" and not calls:
         return "no tool calls"
@@ -245,14 +188,7 @@ def _parses(call: dict[str, Any]) -> bool:
     """Whether a tool can be called with this. The input of a custom tool is free text."""
     if isinstance(call.get("custom"), dict):
         return isinstance(call["custom"].get("input"), str)
-    arguments = _mapping(call.get("function")).get("arguments")
-    if not isinstance(arguments, str):
-        return False
-    try:
-        _decode(arguments)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return False
-    return True
+    return is_json(mapping(call.get("function")).get("arguments"))
 
 
 OPENAI_CHAT: Dialect = OpenAIChat()

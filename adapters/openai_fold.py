@@ -18,8 +18,8 @@ from typing import Any
 
 import msgspec
 
+from adapters.errors import Unfoldable
 from adapters.sse import Frame, frame_of
-from adapters.vocabulary import Unfoldable
 
 DONE = frame_of(b"[DONE]")
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
+from adapters.errors import Unfoldable
 from adapters.openai_fold import DONE
 from adapters.sse import Frame, frame_of
-from adapters.vocabulary import Unfoldable
 
 PIECES = 32
 """A text comes in at most this many deltas: enough to be a stream, few enough to cost nothing."""

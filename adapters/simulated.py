@@ -25,9 +25,10 @@ import msgspec
 
 from adapters import simulated_answer, simulated_embedding
 from adapters.chain import Link, chain
+from adapters.errors import Refused, Torn
 from adapters.prefix_cache import GRANULARITY, PrefixCache
 from adapters.sse import Frame
-from adapters.vocabulary import Answer, Call, Clock, Dialect, Form, Headers, Refused, Reply, Sleep, Torn, Trace
+from adapters.vocabulary import Answer, Call, Clock, Dialect, Form, Headers, Reply, Sleep, Trace
 
 MODELS = ("sim-small", "sim-large", "sim-reasoner", "sim-embedding")
 """What `GET /models` lists; every other name is answered, too."""

@@ -13,21 +13,9 @@ from typing import NamedTuple
 import aiohttp
 from yarl import URL
 
+from adapters.errors import Refused, Unfoldable, UpstreamError
 from adapters.exchange import Chunks, Events, read_all
-from adapters.vocabulary import (
-    Answer,
-    Call,
-    Clock,
-    Form,
-    Headers,
-    Lines,
-    Refused,
-    Reply,
-    Sleep,
-    Trace,
-    Unfoldable,
-    UpstreamError,
-)
+from adapters.vocabulary import Answer, Call, Clock, Form, Headers, Lines, Reply, Sleep, Trace
 
 HOP_BY_HOP = frozenset(
     {

@@ -20,10 +20,13 @@ class Usage(NamedTuple):
     reasoning: int = 0
     estimated: bool = False
     """True where no provider reported these figures."""
+    write_30m: int = 0
+    write_12h: int = 0
+    """OpenAI's classes of writes. They stand last because stored usage is a list: new members only ever follow."""
 
     @property
     def prompt(self) -> int:
-        return self.uncached + self.read + self.write_5m + self.write_1h
+        return self.uncached + self.read + self.write_5m + self.write_1h + self.write_30m + self.write_12h
 
 
 MOST = 2**53

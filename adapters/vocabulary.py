@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from adapters.errors import Unfoldable
 from adapters.sse import Frame
 from adapters.usage import Usage
 
@@ -53,52 +54,6 @@ class Frames(Protocol):
         empty although more is at hand: an upstream keeps back terminal and error events, at which layers may wait."""
 
     async def aclose(self) -> None: ...
-
-
-class WarmgateError(Exception):
-    """Root of the errors that layers raise on purpose.
-
-    WarmgateError
-    ├── Refused        the proxy itself says no: becomes a response of this status in the client's dialect
-    ├── UpstreamError  no answer could be had from the upstream: becomes 502 or 504
-    └── Torn           the answer broke off after its first frame; nothing of it may be kept
-    """
-
-
-class Refused(WarmgateError):
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        *,
-        kind: str = "invalid_request_error",
-        param: str | None = None,
-        code: str | None = None,
-        headers: Headers = (),
-    ) -> None:
-        super().__init__(message)
-        self.status, self.message, self.kind, self.param, self.code = status, message, kind, param, code
-        self.headers = headers
-
-
-class UpstreamError(WarmgateError):
-    """The upstream could not be reached or did not answer in time; `status` is what the client is told (502 or 504)."""
-
-    def __init__(self, message: str, *, status: int = 502, code: str = "upstream_unreachable") -> None:
-        super().__init__(message)
-        self.status, self.message, self.code = status, message, code
-
-
-class Torn(WarmgateError):
-    """A body ended without its terminal event. `told` when the upstream's own error event went to the client."""
-
-    def __init__(self, message: str, *, told: bool = False) -> None:
-        super().__init__(message)
-        self.message, self.told = message, told
-
-
-class Unfoldable(WarmgateError):
-    """A stream (or a message) that cannot be turned into the other form without loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +108,10 @@ class Trace:
     finish: str = ""
     error: str = ""
     modified_bytes: int = 0
+    upstream: str = ""
+    """The configured name of the upstream that answered."""
+    warnings: tuple[str, ...] = ()
+    """What of the request the provider never saw, or saw changed: `temperature: dropped`, ..."""
 
 
 class Dialect(Protocol):
@@ -162,6 +121,11 @@ class Dialect(Protocol):
 
     def parse(self, raw: bytes) -> dict[str, Any]:
         """The request body; raises `Refused` (400, with `param`) where it is not one of this dialect."""
+
+    def stateful(self, body: Mapping[str, Any]) -> str:
+        """Why this request must reach the provider, whatever was answered before: it is to be kept there, goes on from
+        something kept there, or has the provider act (`store`, `previous_response_id`, `server tools`). A short ASCII
+        text; empty where the answer is a function of the request."""
 
     def wants_stream(self, body: Mapping[str, Any]) -> bool: ...
 
@@ -306,6 +270,36 @@ class Reply:
         return cls(status, headers, source, Form.WHOLE, OneFrame(body), body, answer)
 
 
+class Sent(NamedTuple):
+    """A request as it goes to a provider of another dialect than the client's."""
+
+    target: str
+    """Path below the base URL."""
+    body: bytes
+    parsed: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+    """What was dropped or changed on the way, each a short ASCII text that begins with the parameter's name."""
+
+
+class Way(NamedTuple):
+    """One upstream that may answer a call, by its configured name, and what the call is there."""
+
+    upstream: str
+    model: str
+    """The model's name there."""
+
+
+class Route(NamedTuple):
+    """Where a call goes: the first way, or the next ones in their order where nothing can be had from those before."""
+
+    ways: tuple[Way, ...]
+    mark: str = ""
+    """Counts in the key: everything in the configuration that decides who answers, and what they are asked."""
+
+
+NOWHERE = Route(())
+
+
 @dataclass(slots=True)
 class Call:
     """One request on its way through the onion.
@@ -336,6 +330,9 @@ class Call:
     nothing is to be remembered."""
     digests: dict[object, bytes] = field(default_factory=dict)
     """Of the body, by what else went into them; shared by all calls with the same bytes."""
+    route: Route = NOWHERE
+    sent: Sent | None = None
+    """What the first upstream of the route gets, where it is not what the client sent."""
 
     @property
     def model(self) -> str:

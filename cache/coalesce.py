@@ -13,9 +13,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import fields, replace
 
+from adapters.errors import Torn
 from adapters.sse import Frame
 from adapters.tasks import Tasks
-from adapters.vocabulary import Call, Form, Handler, OneFrame, Reply, Torn, Trace
+from adapters.vocabulary import Call, Form, Handler, OneFrame, Reply, Trace
 from cache.key import key_of
 
 Peek = Callable[[Call], Reply | None]

@@ -6,7 +6,8 @@ import re
 import sys
 from typing import Any
 
-from adapters.vocabulary import PLAIN, Controls, Refused
+from adapters.errors import Refused
+from adapters.vocabulary import PLAIN, Controls
 
 MEMBERS = ("ttl", "s-maxage", "no-cache", "no-store", "namespace")
 """Members of the body's `cache` object (LiteLLM's names)."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol
 
+from adapters.errors import Unfoldable, UpstreamError
 from adapters.sse import Frame, Splitter
-from adapters.vocabulary import Answer, Call, Clock, Controls, Form, Frames, Handler, Reply, Unfoldable, UpstreamError
+from adapters.vocabulary import Answer, Call, Clock, Controls, Form, Frames, Handler, Reply
 from cache.entry import KEPT_HEADERS, Entry, Shape
 from cache.key import key_of
 from cache.levels import Levels

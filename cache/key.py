@@ -16,7 +16,7 @@ import msgspec
 
 from adapters.vocabulary import Call
 
-VERSION = b"warmgate/1"
+VERSION = b"warmgate/2"
 """Changes whenever the meaning of a key does; entries of another version are simply never found."""
 
 IGNORED: dict[str, str] = {
@@ -69,8 +69,14 @@ def key_of(call: Call) -> bytes:
 def _key(call: Call) -> bytes:
     body = call.digests.get(CANONICAL)
     if body is None:
-        body = call.digests[CANONICAL] = hashlib.sha256(canonical(counted(call.parsed))).digest()
+        body = call.digests[CANONICAL] = hashlib.sha256(canonical(counted(_asked(call)))).digest()
     return _digest(call, body)
+
+
+def _asked(call: Call) -> Mapping[str, Any]:
+    """What the provider is asked: where the request is translated, what was dropped or defaulted on the way counts as
+    it arrives there."""
+    return call.sent.parsed if call.sent is not None else call.parsed
 
 
 def scope_of(call: Call) -> bytes | None:
@@ -93,6 +99,12 @@ def scope_of(call: Call) -> bytes | None:
 def _digest(call: Call, body: bytes) -> bytes:
     """Everything that counts, with the length in front of each part: no two lists of parts glue to the same bytes."""
     get = call.headers.get
-    parts = [call.tenant, call.controls.namespace, call.target, *[get(name, "") for name in STEERING_HEADERS]]
+    parts = [
+        call.tenant,
+        call.controls.namespace,
+        call.target,
+        call.route.mark,
+        *[get(name, "") for name in STEERING_HEADERS],
+    ]
     glued = "".join([f"{len(part)}:{part}" for part in parts])
     return hashlib.sha256(VERSION + body + glued.encode(errors="surrogateescape")).digest()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adapters.vocabulary import Answer, Call, Unfoldable
+from adapters.errors import Unfoldable
+from adapters.vocabulary import Answer, Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +18,11 @@ class Policy:
 
     def cacheable(self, call: Call) -> bool:
         """Whether this request may be answered from memory, shared while in flight, and kept."""
-        if call.dialect is None or call.parsed.get("store") is True:
-            return False  # `store`: the client wants this very exchange kept by the provider
-        return self.any_temperature or call.parsed.get("temperature") == 0
+        if call.dialect is None or call.dialect.stateful(call.parsed):
+            return False
+        # What was dropped on the way to the provider did not ask it for anything.
+        asked = call.sent.parsed if call.sent is not None else call.parsed
+        return self.any_temperature or asked.get("temperature") == 0
 
     def objection(self, answer: Answer) -> str:
         """Why a complete answer may not be kept; empty where it may."""

@@ -19,12 +19,13 @@ from aiohttp import web
 from yarl import URL
 
 from adapters.ask_usage import AskUsage
+from adapters.errors import Unfoldable
 from adapters.meter import Meter
 from adapters.openai_chat import OPENAI_CHAT
 from adapters.simulated import Simulated, Timing
 from adapters.tasks import Tasks
 from adapters.upstream import Patience, Retries, Upstream
-from adapters.vocabulary import PLAIN, Call, Handler, Unfoldable
+from adapters.vocabulary import PLAIN, Call, Handler
 from cache.coalesce import Coalesce
 from cache.controls import member_of
 from cache.disk import Disk

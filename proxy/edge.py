@@ -10,19 +10,8 @@ from dataclasses import dataclass, replace
 
 from aiohttp import HttpVersion11, web
 
-from adapters.vocabulary import (
-    Answer,
-    Call,
-    Clock,
-    Dialect,
-    Handler,
-    Refused,
-    Reply,
-    Torn,
-    Trace,
-    Unfoldable,
-    UpstreamError,
-)
+from adapters.errors import Refused, Torn, Unfoldable, UpstreamError
+from adapters.vocabulary import Answer, Call, Clock, Dialect, Handler, Reply, Trace
 from cache.controls import controls_of
 from proxy.callers import Caller, Callers
 from proxy.events import Event, Sink

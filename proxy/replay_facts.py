@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from adapters.chain import Link, chain, extend
+from adapters.errors import Refused
 from adapters.openai_chat import OPENAI_CHAT
 from adapters.tokens import estimate_message
 from adapters.usage import Usage
-from adapters.vocabulary import PLAIN, Call, Controls, Refused
+from adapters.vocabulary import PLAIN, Call, Controls
 from cache.controls import controls_of
 from cache.key import canonical, key_of
 from cache.policy import Policy

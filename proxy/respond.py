@@ -8,8 +8,9 @@ import msgspec
 from aiohttp import web
 from multidict import CIMultiDict
 
+from adapters.errors import Torn, Unfoldable
 from adapters.sse import frame_of
-from adapters.vocabulary import Answer, Call, Dialect, Form, Reply, Torn, Trace, Unfoldable
+from adapters.vocabulary import Answer, Call, Dialect, Form, Reply, Trace
 
 EVENT_STREAM = "text/event-stream; charset=utf-8"
 SERVER = "warmgate"

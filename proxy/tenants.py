@@ -14,7 +14,8 @@ from typing import NamedTuple, Protocol
 
 from multidict import CIMultiDict
 
-from adapters.vocabulary import Call, Clock, Handler, Refused, Reply, UpstreamError
+from adapters.errors import Refused, UpstreamError
+from adapters.vocabulary import Call, Clock, Handler, Reply
 from cache.entry import Entry
 from cache.key import STEERING_HEADERS
 

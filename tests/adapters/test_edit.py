@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.edit import Member, drop_member, members, set_member
+from adapters.errors import Refused
 from adapters.openai_chat import OPENAI_CHAT
-from adapters.vocabulary import Refused
 
 DROPPED: list[tuple[bytes, bytes]] = [
     (b'{"cache":1}', b"{}"),

@@ -11,10 +11,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from adapters.errors import Torn, UpstreamError
 from adapters.exchange import Chunks, Events, read_all
 from adapters.openai_chat import OPENAI_CHAT
 from adapters.sse import MAX_FRAME
-from adapters.vocabulary import Answer, Torn, UpstreamError
+from adapters.vocabulary import Answer
 from tests.fakes import Provider, Seen, chunks, provider
 
 PATIENT, SHORT = 5.0, 0.05

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.errors import Refused, Unfoldable
 from adapters.openai_chat import OPENAI_CHAT
 from adapters.sse import Frame, frame_of
 from adapters.usage import Usage
-from adapters.vocabulary import Answer, Refused, Unfoldable
+from adapters.vocabulary import Answer
 
 BODY: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from adapters.errors import Unfoldable
 from adapters.openai_fold import fold
 from adapters.sse import Frame, Splitter, frame_of
-from adapters.vocabulary import Unfoldable
 
 DATA = Path(__file__).parent / "data"
 PAIRS = sorted(path.stem for path in DATA.glob("*.sse"))

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.errors import Unfoldable
 from adapters.openai_fold import DONE, fold
 from adapters.openai_unfold import PIECES, cut, unfold
 from adapters.sse import Frame, Splitter, frame_of
-from adapters.vocabulary import Unfoldable
 
 DATA = Path(__file__).parent / "data"
 PAIRS = sorted(path.stem for path in DATA.glob("*.json"))

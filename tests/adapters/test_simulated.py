@@ -7,11 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from adapters.errors import Torn
 from adapters.openai_chat import OPENAI_CHAT
 from adapters.simulated import INSTANT, MODELS, SLOW, Simulated, Timing
 from adapters.sse import Frame
 from adapters.usage import Usage
-from adapters.vocabulary import Answer, Call, Form, Reply, Torn
+from adapters.vocabulary import Answer, Call, Form, Reply
 
 STEADY = Timing(first_token=0.5, tokens_per_second=100.0, prefill_per_second=1000.0)
 LONG = "The rules of the house are many and every one of them is written here in full. " * 200

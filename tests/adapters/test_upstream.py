@@ -17,9 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
+from adapters.errors import Torn, UpstreamError
 from adapters.openai_chat import OPENAI_CHAT
 from adapters.upstream import Patience, Retries, Upstream, end_to_end, retry_after
-from adapters.vocabulary import Call, Form, Reply, Torn, UpstreamError
+from adapters.vocabulary import Call, Form, Reply
 from tests.fakes import CHAT, Clock, Script, Seen, answer, answers, chunks, completion, provider, send
 
 

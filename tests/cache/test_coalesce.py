@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.errors import Torn, UpstreamError
 from adapters.openai_chat import OPENAI_CHAT
 from adapters.sse import Frame, frame_of
 from adapters.tasks import Tasks
-from adapters.vocabulary import PLAIN, Answer, Call, Controls, Form, Reply, Torn, UpstreamError
+from adapters.vocabulary import PLAIN, Answer, Call, Controls, Form, Reply
 from cache.coalesce import Coalesce, Flight
 from cache.key import key_of
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.vocabulary import PLAIN, Controls, Refused
+from adapters.errors import Refused
+from adapters.vocabulary import PLAIN, Controls
 from cache.controls import MEMBERS, controls_of, member_of
 
 HEADERS: dict[str | None, Controls] = {

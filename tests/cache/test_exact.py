@@ -13,10 +13,11 @@ import pytest
 from multidict import CIMultiDict
 
 from adapters.ask_usage import AskUsage
+from adapters.errors import Torn, UpstreamError
 from adapters.meter import Meter
 from adapters.openai_chat import OPENAI_CHAT
 from adapters.sse import Frame
-from adapters.vocabulary import Answer, Call, Controls, Form, Reply, Torn, UpstreamError
+from adapters.vocabulary import Answer, Call, Controls, Form, Reply
 from cache.disk import Disk
 from cache.entry import Entry, Shape
 from cache.exact import Exact, Replay

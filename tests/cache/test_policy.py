@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from adapters.errors import Unfoldable
 from adapters.openai_chat import OPENAI_CHAT
 from adapters.sse import frame_of
-from adapters.vocabulary import Answer, Call, Dialect, Unfoldable
+from adapters.vocabulary import Answer, Call, Dialect
 from cache.policy import Policy
 
 DONE = frame_of(b"[DONE]")

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import pytest
 from multidict import CIMultiDict
 
-from adapters.vocabulary import Lines, Refused
+from adapters.errors import Refused
+from adapters.vocabulary import Lines
 from proxy.callers import REMEMBERED, Caller, Callers
 from proxy.tenants import Identity
 

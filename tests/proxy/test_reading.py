@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from adapters.errors import Refused
 from adapters.openai_chat import OPENAI_CHAT, OpenAIChat
-from adapters.vocabulary import Refused
 from proxy.reading import Reader
 
 PLAIN = b'{"model" : "m","messages":[{"role":"user","content":"x"}]}'

@@ -10,9 +10,10 @@ import pytest
 from aiohttp import web
 from multidict import CIMultiDict
 
+from adapters.errors import Unfoldable
 from adapters.openai_chat import OPENAI_CHAT
 from adapters.usage import Usage
-from adapters.vocabulary import Answer, Call, Form, Reply, Trace, Unfoldable
+from adapters.vocabulary import Answer, Call, Form, Reply, Trace
 from proxy.respond import error_headers, headers_of, unfolded
 from tests.fakes import CHAT, Seen, answers, chunks, completion, provider, send, until
 from tests.running import proxy

@@ -15,8 +15,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from adapters.errors import UpstreamError
 from adapters.sse import Frame
-from adapters.vocabulary import Call, Form, Handler, Reply, UpstreamError
+from adapters.vocabulary import Call, Form, Handler, Reply
 from proxy.app import DIALECTS
 from proxy.edge import Edge
 from proxy.server import HttpServer, listen, reserve, until_stopped

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from multidict import CIMultiDict
 
+from adapters.errors import Refused, UpstreamError
 from adapters.openai_chat import OPENAI_CHAT
 from adapters.sse import Frame
-from adapters.vocabulary import Call, Form, Refused, Reply, UpstreamError
+from adapters.vocabulary import Call, Form, Reply
 from cache.entry import Entry, Shape
 from proxy.tenants import CREDENTIALS, SHARED, Admitted, Identity, Managed, PassThrough, Trusted
 
