@@ -13,7 +13,7 @@ from adapters.errors import Refused
 from adapters.openai_fold import fold, is_end, is_error
 from adapters.openai_unfold import unfold
 from adapters.sse import Frame, frame_of
-from adapters.usage import Usage, count
+from adapters.usage import Usage, count, openai_writes
 from adapters.vocabulary import Dialect
 
 STORABLE = frozenset({"stop", "tool_calls"})
@@ -150,17 +150,18 @@ def _usage(usage: dict[str, Any]) -> Usage | None:
     hit = count(usage, "prompt_cache_hit_tokens")
     prompt = count(usage, "prompt_tokens") or hit + count(usage, "prompt_cache_miss_tokens")
     read = min(max(count(details, "cached_tokens"), hit, count(usage, "cached_tokens")), prompt)
-    written = min(count(details, "cache_write_tokens"), prompt - read)
+    half_hour, half_day = openai_writes(details, prompt - read)
     output = count(usage, "completion_tokens")
     reasoning = count(mapping(usage.get("completion_tokens_details")), "reasoning_tokens")
     if reasoning and count(usage, "total_tokens") == prompt + output + reasoning:
         output += reasoning
     return Usage(
-        uncached=prompt - read - written,
+        uncached=prompt - read - half_hour - half_day,
         read=read,
-        write_5m=written,
         output=output,
         reasoning=min(reasoning, output),
+        write_30m=half_hour,
+        write_12h=half_day,
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from adapters.body import mapping
+
 
 class Usage(NamedTuple):
     """Tokens, each counted in exactly one class, except `reasoning`, which is the part of `output` nobody saw.
@@ -33,7 +35,20 @@ MOST = 2**53
 """A count above this is nonsense: no float holds it exactly, and a larger one may fit into none."""
 
 
-def count(mapping: Mapping[str, Any], name: str) -> int:
+def count(holder: Mapping[str, Any], name: str) -> int:
     """A token count, 0 where it is absent, null or nonsense."""
-    value = mapping.get(name)
+    value = holder.get(name)
     return value if type(value) is int and 0 < value <= MOST else 0
+
+
+def openai_writes(details: Mapping[str, Any], most: int) -> tuple[int, int]:
+    """Tokens written for 30 minutes and for 12 hours, of `prompt_tokens_details` (or `input_tokens_details`).
+
+    What is not said to live for 12 hours lives for 30 minutes, OpenAI's default. Together never more than `most`, what
+    the prompt has left. Source: openai 3.52.0, `ResponseUsage.input_tokens_details` (2026-11).
+    """
+    lives = mapping(details.get("cache_write_tokens_details"))
+    long, short = count(lives, "ttl_12h_tokens"), count(lives, "ttl_30m_tokens")
+    written = min(max(count(details, "cache_write_tokens"), long + short), most)
+    long = min(long, written)
+    return written - long, long

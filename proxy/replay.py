@@ -33,7 +33,7 @@ cache) and of an answer, seconds of a hit. Round figures for large hosted models
 PREFIXES = 300_000
 """Entries of the simulated prefix cache."""
 
-CLASSES = ("uncached", "read", "write_5m", "write_1h", "output")
+CLASSES = ("uncached", "read", "write_5m", "write_1h", "write_30m", "write_12h", "output")
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,9 @@ def write_table(report: Mapping[str, Any], out: TextIO) -> None:
     for name in strategies:
         table.add_column(name, justify="right")
     for label, cell in ROWS:
-        table.add_row(label, *(cell(strategy) for strategy in strategies.values()))
+        cells = [cell(strategy) for strategy in strategies.values()]
+        if label not in IF_ANY or any(text != "0" for text in cells):
+            table.add_row(label, *cells)
     requests, skipped = report["requests"], report["skipped_lines"]
     console.print(f"{requests:,} requests from {len(report['files'])} file(s), {skipped:,} lines skipped\n")
     console.print(table)
@@ -171,9 +173,14 @@ ROWS: tuple[tuple[str, Callable[[Mapping[str, Any]], str]], ...] = (
     ("tokens: cache read", _tokens("read")),
     ("tokens: cache write, 5 min", _tokens("write_5m")),
     ("tokens: cache write, 1 h", _tokens("write_1h")),
+    ("tokens: cache write, 30 min", _tokens("write_30m")),
+    ("tokens: cache write, 12 h", _tokens("write_12h")),
     ("tokens: output", _tokens("output")),
     ("dollars", _dollars),
     ("first token, p50 / p95 (model)", _seconds("ttft_ms")),
     ("whole answer, p50 / p95 (model)", _seconds("latency_ms")),
 )
 """The rows of the table: label, and the cell of a strategy."""
+
+IF_ANY = frozenset({"tokens: cache write, 30 min", "tokens: cache write, 12 h"})
+"""Rows left out where all their cells are zero: one provider alone has these classes. `--json` always has them."""

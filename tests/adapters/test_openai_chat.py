@@ -213,7 +213,7 @@ def test_what_the_client_wants() -> None:
                 "prompt_tokens_details": {"cached_tokens": 1024, "cache_write_tokens": 900, "audio_tokens": 0},
                 "completion_tokens_details": {"reasoning_tokens": 30},
             },
-            Usage(uncached=76, read=1024, write_5m=900, output=50, reasoning=30),
+            Usage(uncached=76, read=1024, write_30m=900, output=50, reasoning=30),
         ),
         (
             {"prompt_tokens": 331, "prompt_cache_hit_tokens": 320, "prompt_cache_miss_tokens": 11},
@@ -240,7 +240,17 @@ def test_what_the_client_wants() -> None:
         ({"prompt_tokens": 10, "prompt_tokens_details": {"cached_tokens": 99}}, Usage(read=10)),
         (
             {"prompt_tokens": 10, "prompt_tokens_details": {"cached_tokens": 6, "cache_write_tokens": 99}},
-            Usage(read=6, write_5m=4),
+            Usage(read=6, write_30m=4),
+        ),
+        (
+            {
+                "prompt_tokens": 1000,
+                "prompt_tokens_details": {
+                    "cache_write_tokens": 700,
+                    "cache_write_tokens_details": {"ttl_30m_tokens": 400, "ttl_12h_tokens": 300},
+                },
+            },
+            Usage(uncached=300, write_30m=400, write_12h=300),
         ),
         ({"completion_tokens": 5, "completion_tokens_details": {"reasoning_tokens": 9}}, Usage(output=5, reasoning=5)),
         ({"prompt_tokens": 10, "prompt_tokens_details": None, "completion_tokens": None}, Usage(uncached=10)),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from adapters.usage import Usage, count
+from adapters.usage import Usage, count, openai_writes
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,31 @@ def test_the_prompt_is_what_was_sent_however_it_was_billed() -> None:
     usage = Usage(uncached=1, read=20, write_5m=300, write_1h=4000, output=50_000, reasoning=600)
     assert usage.prompt == 4321
     assert not usage.estimated
+    assert usage._replace(write_30m=60_000, write_12h=700_000).prompt == 764_321
+
+
+@pytest.mark.parametrize(
+    ("details", "most", "written"),
+    [
+        ({}, 100, (0, 0)),
+        ({"cache_write_tokens": 80}, 100, (80, 0)),
+        ({"cache_write_tokens": 80, "cache_write_tokens_details": None}, 100, (80, 0)),
+        ({"cache_write_tokens": 80, "cache_write_tokens_details": [7]}, 100, (80, 0)),
+        ({"cache_write_tokens": 80, "cache_write_tokens_details": {"ttl_12h_tokens": 80}}, 100, (0, 80)),
+        ({"cache_write_tokens": 80, "cache_write_tokens_details": {"ttl_30m_tokens": 30}}, 100, (80, 0)),
+        (
+            {"cache_write_tokens": 80, "cache_write_tokens_details": {"ttl_30m_tokens": 30, "ttl_12h_tokens": 50}},
+            100,
+            (30, 50),
+        ),
+        # the parts say more than their sum: the parts count
+        ({"cache_write_tokens_details": {"ttl_30m_tokens": 30, "ttl_12h_tokens": 50}}, 100, (30, 50)),
+        # never more than the prompt has left
+        ({"cache_write_tokens_details": {"ttl_30m_tokens": 30, "ttl_12h_tokens": 50}}, 60, (10, 50)),
+        ({"cache_write_tokens": 80, "cache_write_tokens_details": {"ttl_12h_tokens": 70}}, 60, (0, 60)),
+        ({"cache_write_tokens": 80}, 0, (0, 0)),
+        ({"cache_write_tokens": "80", "cache_write_tokens_details": {"ttl_12h_tokens": -1}}, 100, (0, 0)),
+    ],
+)
+def test_writes_by_how_long_they_live(details: dict[str, Any], most: int, written: tuple[int, int]) -> None:
+    assert openai_writes(details, most) == written

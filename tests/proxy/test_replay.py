@@ -152,6 +152,22 @@ def line(session: str, text: str, **more: Any) -> dict[str, Any]:
     return {"session": session, "seq": 0, "ts": 1.0, "request": request, "response": answer, "usage": None, **more}
 
 
+def tokens(**counted: int) -> dict[str, int]:
+    names = ("uncached", "read", "write_5m", "write_1h", "write_30m", "write_12h", "output")
+    return dict.fromkeys(names, 0) | counted
+
+
+def test_every_class_of_tokens_is_in_the_report(tmp_path: Path) -> None:
+    details = {"cached_tokens": 10, "cache_write_tokens": 50, "cache_write_tokens_details": {"ttl_12h_tokens": 20}}
+    openai = {"input_tokens": 100, "input_tokens_details": details, "output_tokens": 7}
+    lives = {"ephemeral_5m_input_tokens": 3, "ephemeral_1h_input_tokens": 4}
+    anthropic = {"input_tokens": 1, "cache_creation": lives, "cache_creation_input_tokens": 7}
+    report = replayed(tmp_path, line("a", "x", usage=openai), line("b", "y", usage=anthropic))
+    assert report["strategies"]["none"]["tokens"] == tokens(
+        uncached=41, read=10, write_5m=3, write_1h=4, write_30m=30, write_12h=20, output=7
+    )
+
+
 def test_the_members_of_the_report_are_stable(tmp_path: Path) -> None:
     usage = {"prompt_tokens": 1000, "completion_tokens": 100}
     report = replayed(tmp_path, line("a", "x", usage=usage), line("b", "x", usage=usage))
@@ -163,7 +179,7 @@ def test_the_members_of_the_report_are_stable(tmp_path: Path) -> None:
             "hit_rate": 0.0,
             "uncertain_hits": 0,
             "extra_requests": 0,
-            "tokens": {"uncached": 2000, "read": 0, "write_5m": 0, "write_1h": 0, "output": 200},
+            "tokens": tokens(uncached=2000, output=200),
             "dollars": 0.004,
             "unpriced_requests": 0,
             "latency_ms": {"p50": 1400.0, "p95": 1400.0},
@@ -175,7 +191,7 @@ def test_the_members_of_the_report_are_stable(tmp_path: Path) -> None:
             "hit_rate": 0.5,
             "uncertain_hits": 0,
             "extra_requests": 0,
-            "tokens": {"uncached": 1000, "read": 0, "write_5m": 0, "write_1h": 0, "output": 100},
+            "tokens": tokens(uncached=1000, output=100),
             "dollars": 0.002,
             "unpriced_requests": 0,
             "latency_ms": {"p50": 0.5, "p95": 1400.0},

@@ -12,7 +12,7 @@ class Terminal(io.StringIO):
 
 
 def strategy(**more: Any) -> dict[str, Any]:
-    tokens = {"uncached": 1234, "read": 5, "write_5m": 6, "write_1h": 7, "output": 8}
+    tokens = {"uncached": 1234, "read": 5, "write_5m": 6, "write_1h": 7, "write_30m": 0, "write_12h": 0, "output": 8}
     times = {"p50": 1500.0, "p95": 2500.0}
     return {
         "hits": 0,
@@ -60,6 +60,14 @@ def test_unknown_dollars_are_told_and_tokens_drawn_instead() -> None:
     assert "unknown" in text
     assert "$1.00 + 3 unpriced" in text
     assert "1,260 tokens" in text
+
+
+def test_rows_of_one_provider_only_where_there_is_something_in_them() -> None:
+    assert "30 min" not in table(none=strategy(), exact=strategy())
+    some = strategy(tokens=strategy()["tokens"] | {"write_30m": 1500})
+    text = table(none=strategy(), exact=some)
+    assert ["tokens:", "cache", "write,", "30", "min", "0", "1,500"] in [line.split() for line in text.splitlines()]
+    assert "12 h" not in text
 
 
 def test_nothing_costs_nothing() -> None:
