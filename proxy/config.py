@@ -229,6 +229,12 @@ class Price(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Null: billed as any input token."""
     cache_write: Dollars | None = None
     """Null: billed as any input token."""
+    cache_write_1h: Dollars | None = None
+    """Written to live for an hour (Anthropic). Null: as `cache_write`."""
+    cache_write_12h: Dollars | None = None
+    """Written to live for 12 hours (OpenAI). Null: as `cache_write`; 2.5 times `input` where that is above `input`."""
+    output_reasoning: Dollars | None = None
+    """Null: billed as any output token."""
 
 
 class Simulated(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

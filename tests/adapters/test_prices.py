@@ -14,7 +14,7 @@ from genai_prices.data import providers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.prices import Prices
+from adapters.prices import Costs, Prices, Rates, _lacking
 from adapters.usage import Usage
 
 DATA = Path(os.environ.get("WARMGATE_DATA") or Path(__file__).resolve().parents[2].parent / "shared" / "data")
@@ -80,9 +80,37 @@ def test_agrees_with_the_library(model: str, uncached: int, read: int, write: in
     assert ours == pytest.approx(float(theirs.total_price), rel=1e-9, abs=1e-12)
 
 
+@given(
+    st.builds(Usage, *[COUNTS] * 6, write_30m=COUNTS, write_12h=COUNTS),
+    st.sampled_from(["claude-haiku-5-5", "gpt-5.6-sol", "gpt-4o", "deepseek-flash", "sonar", "nobodys"]),
+    st.sampled_from(["", "perplexity", "azure"]),
+)
+def test_the_classes_add_up_to_the_cost_to_the_last_bit(usage: Usage, model: str, provider: str) -> None:
+    costs, cost = PRICES.split(model, usage, provider), PRICES.cost(model, usage, provider)
+    assert (None if costs is None else sum(costs)) == cost
+    if costs is not None:
+        assert min(costs) >= 0
+        assert len(costs) == len(Costs._fields) == len(Rates._fields) - 1
+
+
 @pytest.mark.parametrize("model", ["", "no-such-model", "no/such/model", "/", "x" * 100_000])
 def test_an_unknown_model_has_no_price(model: str) -> None:
     assert PRICES.cost(model, Usage(1000, output=10)) is None
+
+
+@pytest.mark.parametrize("model", sorted(_lacking()))
+def test_what_is_added_to_the_table_is_still_missing_there(model: str) -> None:
+    """Where this fails the library knows the model by now, and our row in adapters/data/prices.toml is to go."""
+    assert PRICES._find(model) is None
+    assert PRICES.cost(f"anthropic/{model}", Usage(1_000_000)) == PRICES.cost(model, Usage(1_000_000)) == 10
+
+
+def test_rates_are_those_of_the_length() -> None:
+    low, high = PRICES.rates("claude-haiku-5-5", 100_000), PRICES.rates("claude-haiku-5-5", 100_001)
+    assert low is not None
+    assert high is not None
+    assert (low.uncached, high.uncached) == (pytest.approx(0.1e-6), pytest.approx(0.5e-6))
+    assert PRICES.rates("nobodys") is None
 
 
 def test_a_row_without_an_input_price_is_not_free() -> None:

@@ -240,7 +240,13 @@ paths = st.one_of(
 seconds = st.floats(0.001, 1e9)
 counts = st.integers(1, 2**40)
 prices = st.builds(
-    config.Price, input=st.floats(0, 1e4), output=st.floats(0, 1e4), cache_read=st.none() | st.floats(0, 9)
+    config.Price,
+    input=st.floats(0, 1e4),
+    output=st.floats(0, 1e4),
+    cache_read=st.none() | st.floats(0, 9),
+    cache_write_1h=st.none() | st.floats(0, 9),
+    cache_write_12h=st.none() | st.floats(0, 9),
+    output_reasoning=st.none() | st.floats(0, 9),
 )
 keys = st.lists(st.from_regex(r"[A-Za-z0-9._~+/-]{1,40}", fullmatch=True), min_size=1, max_size=4, unique=True)
 
