@@ -120,6 +120,7 @@ def test_only_the_vocabulary_that_is_asked_for(tmp_path: Path) -> None:
     written(tmp_path / FILE, SMALL[:-1])
     assert built(small, FILE, [tmp_path]) is None  # another
     written(tmp_path / FILE, SMALL)
+    written(tmp_path / ("0" * 40), SMALL)
     assert built(small, "0" * 40, [tmp_path]) is None  # under a name that is not its own
     assert built(otherwise, FILE, [tmp_path]) is None
 
