@@ -123,7 +123,7 @@ def test_two_ages_of_openai() -> None:
 
 
 def test_caps_of_warm_calls_are_legal() -> None:
-    """OpenAI's Responses refuse less than 16, OpenRouter less than 1; zero is confirmed at Anthropic and Foundry only."""
+    """OpenAI's Responses refuse less than 16, OpenRouter less than 1; zero is confirmed for Anthropic and Foundry."""
     names = ("openai", "azure", "bedrock", "google", "openrouter", "deepseek", "xai", "mistral", "groq")
     models = ("", "gpt-4o", "gpt-5.6-sol", "claude-opus-5-5", "anthropic/claude-opus-5.5")
     profiles = [
@@ -155,6 +155,9 @@ def test_conflicts_of_the_sources_are_told() -> None:
     assert "not confirmed" in profile_of("bedrock", "us.anthropic.claude-opus-5-5").note
     assert "thinking" in profile_of("bedrock", "us.anthropic.claude-opus-5-5").note  # what it inherits, too
     assert "\n" not in profile_of("openai", "gpt-6-sol").note
+    # A row that inherits from elsewhere does so in its provider's place.
+    assert "As Anthropic" not in profile_of("bedrock", "openai.gpt-5.6-sol").note
+    assert "As OpenAI" not in profile_of("azure", "claude-opus-5-5").note
 
 
 def test_no_multiple_of_a_price_stands_in_the_data() -> None:
