@@ -90,10 +90,10 @@ def answer(message: Mapping[str, Any], terms: Terms, now: float) -> dict[str, An
     whole = {"id": name_of(message, "id"), "object": "chat.completion", "created": int(now)}
     whole["model"] = name_of(message, "model")
     whole["choices"] = [{"index": 0, "message": said, "logprobs": None} | ending(message)]
-    usage = mapping(message.get("usage"))
-    if usage:
-        whole["usage"] = usage_of(usage)
-    return whole | tier_of(usage) | beside(message)
+    native = mapping(message.get("usage"))
+    if usage := usage_of(native):
+        whole["usage"] = usage
+    return whole | tier_of(native) | beside(message)
 
 
 def content_of(message: Mapping[str, Any]) -> list[Block]:
@@ -201,11 +201,14 @@ def ending(message: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def usage_of(native: Mapping[str, Any]) -> dict[str, Any]:
-    """Tokens in OpenAI's shape, where the prompt includes what was read from and written to the cache.
+    """Tokens in OpenAI's shape, where the prompt includes what was read from and written to the cache; empty where the
+    provider counted none, which is not the same as zero.
 
     Writes are the larger of their total and the sum of their classes: the total grows while a server tool runs, and
     some who copied the format report only the classes.
     """
+    if not any(type(native.get(name)) is int for name in ("input_tokens", "output_tokens")):
+        return {}
     ages = mapping(native.get("cache_creation"))
     classes = count(ages, "ephemeral_5m_input_tokens") + count(ages, "ephemeral_1h_input_tokens")
     written, read = max(count(native, "cache_creation_input_tokens"), classes), count(native, "cache_read_input_tokens")

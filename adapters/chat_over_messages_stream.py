@@ -243,8 +243,8 @@ class Stream:
     def _end(self, event: Mapping[str, Any]) -> list[Frame]:
         frames = self._finish()
         self._ended = True
-        if self._usage:
-            frames.append(Frame(b'%b],"usage":%b}\n\n' % (self._head, _encode(usage_of(self._usage)))))
+        if usage := usage_of(self._usage):
+            frames.append(Frame(b'%b],"usage":%b}\n\n' % (self._head, _encode(usage))))
         return [*frames, DONE]
 
 
