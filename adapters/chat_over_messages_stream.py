@@ -97,7 +97,7 @@ class Stream:
         kind = event.get("type")
         if kind == "ping":
             return [PING]
-        if kind == "error":
+        if kind == "error" or (kind is None and event.get("error") is not None):  # gateways leave the type out
             self._ended = True
             return [error_frame(event)]
         if kind == "message_start":

@@ -320,6 +320,19 @@ def test_the_finish_waits_for_its_reason() -> None:
     ]
 
 
+def test_what_one_delta_says_the_next_need_not_repeat() -> None:
+    first = event("message_delta", delta={"stop_reason": None, "stop_sequence": "three"})
+    last = event("message_delta", delta={"stop_reason": "stop_sequence", "stop_sequence": None})
+    choice = fold(turned([opening(), first, last, event("message_stop")]))["choices"][0]
+    assert (choice["native_finish_reason"], choice["stop_sequence"]) == ("stop_sequence", "three")
+
+
+def test_a_service_tier_that_comes_late_counts() -> None:
+    frames = [opening(), *closing("end_turn", output_tokens=2, service_tier="priority")]
+    assert fold(turned(frames))["service_tier"] == "priority"
+    assert "service_tier" not in spoken(frames)[0]
+
+
 def test_no_usage_is_made_up() -> None:
     begun = event("message_start", message=message(usage=None, stop=None))
     frames = turned([begun, event("message_delta", delta={"stop_reason": "end_turn"}), event("message_stop")])
@@ -358,6 +371,13 @@ def test_an_error_ends_the_stream(place: int) -> None:
     assert OPENAI_CHAT.is_error(out[-1])
     assert DONE not in out
     assert out[:-1] == turned(frames[:place])
+
+
+def test_an_error_whose_type_a_gateway_left_out_is_one() -> None:
+    for frame in (frame_of(b'{"error": {"message": "No."}}'), frame_of(b'{"error": "No."}', "error")):
+        out = turned([opening(), frame, event("message_stop")])
+        assert OPENAI_CHAT.is_error(out[-1])
+        assert DONE not in out
 
 
 def test_the_official_client_raises_the_error() -> None:
