@@ -203,6 +203,14 @@ def extended(seen: Any, new: Any) -> Any:
     return seen
 
 
+def thoughts(seen: Any, new: Any) -> Any:
+    """Blocks of thinking, whole in each delta. LiteLLM uses the name for pieces and signs only the last of them."""
+    open_ = seen[-1] if seen else None
+    if type(open_) is dict and open_.get("type") == "thinking" and not open_.get("signature"):
+        raise Unfoldable("a thinking block comes in several pieces")
+    return extended(seen, new)
+
+
 def united(seen: Any, new: Any) -> Any:
     """Objects that come in parts, whose members may be repeated but not changed."""
     if type(new) is not dict:
@@ -270,6 +278,8 @@ DELTA: dict[str, Rule] = {
     "function_call": node(FUNCTION),
     "audio": node(AUDIO),
     "annotations": extended,
+    "thinking_blocks": thoughts,  # Anthropic in translation, LiteLLM
+    "content_blocks": once,  # Anthropic in translation
 }
 LOGPROBS: dict[str, Rule] = {"content": extended, "refusal": extended}
 CHOICE: dict[str, Rule] = {

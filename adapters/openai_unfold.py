@@ -26,7 +26,7 @@ HEADER = ("id", "object", "created", "model", "service_tier", "system_fingerprin
 """What every chunk repeats."""
 
 TEXTS = ("reasoning_content", "reasoning", "content", "refusal")
-LATER = ("tool_calls", "function_call", "audio", "annotations")
+LATER = ("thinking_blocks", "tool_calls", "function_call", "audio", "annotations", "content_blocks")
 """Members of a message that have deltas of their own after the one with the role."""
 
 Delta = tuple[dict[str, Any], dict[str, Any] | None]
@@ -110,6 +110,8 @@ def _deltas(message: dict[str, Any], logprobs: dict[str, Any] | None) -> Iterato
     # Tokens whose text is empty or missing have no piece to travel with.
     first = {name: [] if value and name in texts and texts[name] else value for name, value in lists.items()}
     yield opening, first if logprobs is not None else None
+    if blocks := _list(message, "thinking_blocks"):
+        yield {"thinking_blocks": blocks}, None
     for name, text in texts.items():
         tokens = lists.get(name) if name in ("content", "refusal") else None
         absent = {other: None for other in ("content", "refusal") if other in lists}
@@ -161,8 +163,9 @@ def _later(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if message.get("audio") is not None:
         for part in _audio(message["audio"]):
             yield {"audio": part}
-    if annotations := _list(message, "annotations"):
-        yield {"annotations": annotations}
+    for name in ("annotations", "content_blocks"):
+        if items := _list(message, name):
+            yield {name: items}
 
 
 def _list(message: dict[str, Any], name: str) -> list[Any]:

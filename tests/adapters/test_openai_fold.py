@@ -288,12 +288,33 @@ def test_obfuscation_is_dropped() -> None:
         stream(delta("stop", tool_calls={"0": {}})),
         stream(delta("stop", tool_calls=[{"index": "0"}])),
         stream(delta("stop", annotations={"a": 1})),
+        stream(delta("stop", thinking_blocks={"type": "thinking"})),
+        stream(delta(content_blocks=[1]), delta("stop", content_blocks=[2])),
         stream(delta("stop", choice={"logprobs": [1]})),
     ],
 )
 def test_what_cannot_be_folded_without_loss_is_refused(frames: list[Frame]) -> None:
     with pytest.raises(Unfoldable):
         fold(frames)
+
+
+def test_thinking_blocks_are_collected() -> None:
+    signed, closed = {"type": "thinking", "thinking": "a", "signature": "s"}, {"type": "redacted_thinking", "data": "b"}
+    unsigned = {"type": "thinking", "thinking": "c", "signature": ""}
+    folded = message({"thinking_blocks": [signed]}, {"thinking_blocks": [closed, unsigned, signed]})
+    assert folded["thinking_blocks"] == [signed, closed, unsigned, signed]
+
+
+@pytest.mark.parametrize("unsigned", [{}, {"signature": None}, {"signature": ""}])
+def test_pieces_of_one_thinking_block_are_not_taken_for_blocks(unsigned: dict[str, Any]) -> None:
+    """As LiteLLM sends them."""
+    piece = {"type": "thinking", "thinking": "a"} | unsigned
+    with pytest.raises(Unfoldable):
+        message({"thinking_blocks": [piece]}, {"thinking_blocks": [piece | {"thinking": "", "signature": "s"}]})
+
+
+def test_the_native_content_may_be_repeated_but_not_changed() -> None:
+    assert message({"content_blocks": [{"a": 1}]}, {"content_blocks": [{"a": 1}]})["content_blocks"] == [{"a": 1}]
 
 
 def test_null_yields_to_a_value_and_repeats_are_fine() -> None:

@@ -76,6 +76,9 @@ blocks = st.lists(
     some({"type": st.sampled_from(["reasoning.text", "reasoning.encrypted"]), "index": st.just(0)}, {"text": texts}),
     max_size=2,
 )
+thoughts = st.lists(
+    some({"type": st.just("thinking")}, {"thinking": texts, "signature": texts}) | some({"type": texts}, {}), max_size=3
+)
 messages = some(
     {"role": st.just("assistant")},
     {
@@ -88,6 +91,8 @@ messages = some(
         "function_call": st.none() | functions,
         "audio": st.none() | audio,
         "annotations": st.none() | citations,
+        "thinking_blocks": st.none() | thoughts,
+        "content_blocks": st.none() | st.lists(unknown, max_size=3),
     },
 )
 
@@ -249,6 +254,15 @@ def test_reasoning_comes_before_content() -> None:
     assert set(order) == {"reasoning_content", "content"}
 
 
+def test_thinking_comes_before_content_and_the_native_content_last() -> None:
+    native = [{"type": "hologram"}]
+    blocks = [{"type": "thinking", "thinking": "a"}, {"type": "redacted_thinking", "data": "b"}]
+    streamed = deltas({"content_blocks": native, "thinking_blocks": blocks, "content": "ab"})
+    assert streamed[0] == {"role": "assistant", "content": "", "refusal": None}
+    assert streamed[1] == {"thinking_blocks": blocks}
+    assert streamed[-2:] == [{"content_blocks": native}, {}]
+
+
 def test_usage_is_a_chunk_of_its_own_if_asked() -> None:
     answer = whole() | {"usage": {"prompt_tokens": 3}}
     *ordinary, last = chunks(answer, usage=True)
@@ -339,6 +353,8 @@ def test_audio_pieces_can_be_decoded_one_by_one() -> None:
         whole({"function_call": "f"}),
         whole({"audio": "x"}),
         whole({"annotations": "x"}),
+        whole({"thinking_blocks": {"type": "thinking"}}),
+        whole({"content_blocks": "x"}),
         whole(logprobs=[1]),
         whole(logprobs={"content": "x"}),
         whole({"content": "\ud800"}),
