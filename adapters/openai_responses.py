@@ -43,8 +43,8 @@ class OpenAIResponses:
         return body
 
     def stateful(self, body: Mapping[str, Any]) -> str:
-        """OpenAI stores an answer unless told not to, but only an explicit `store` counts as asking for it: most
-        clients leave it out and never come back for what was stored."""
+        """OpenAI stores an answer unless told not to (reference, read 2026-11), so that an absent `store` asks for
+        nothing; only an explicit one does."""
         for name in ("store", "background"):
             if body.get(name) is True:
                 return name

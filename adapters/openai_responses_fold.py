@@ -27,18 +27,26 @@ _decode = msgspec.json.Decoder().decode
 
 
 def is_end(frame: Frame) -> bool:
-    """Bytes decide for nearly every event. The rest is decoded: a text may name a terminal event, and one whose bytes
-    are cut off is none."""
-    return _may_end(frame.raw) and type_of(event_of(frame), frame) in ENDS
+    """A terminal event, with the response that it must carry.
+
+    Bytes decide for nearly every event. The rest is decoded: a text may name a terminal event, and one whose bytes are
+    cut off is none.
+    """
+    return _may_end(frame.raw) and _ends(event_of(frame), frame)
 
 
 def _may_end(raw: bytes) -> bool:
-    return (
+    # Deltas have no member `response`: one search is all that they cost.
+    return b'"response"' in raw and (
         b"response.completed" in raw
         or b"response.incomplete" in raw
         or b"response.failed" in raw
         or b"response.cancelled" in raw
     )
+
+
+def _ends(event: Mapping[str, Any], frame: Frame) -> bool:
+    return isinstance(event.get("response"), dict) and type_of(event, frame) in ENDS
 
 
 def is_error(frame: Frame) -> bool:
@@ -57,7 +65,7 @@ def _is_error(event: Mapping[str, Any]) -> bool:
 
 def type_of(event: Mapping[str, Any], frame: Frame) -> str:
     """What OpenAI's client goes by is the member `type`; the `event` field counts only where there is none."""
-    kind = event.get("type", frame.event) if event else ""
+    kind = event.get("type", frame.event)
     return kind if isinstance(kind, str) else ""
 
 
@@ -65,7 +73,7 @@ class Streamed(NamedTuple):
     """What a stream said of itself."""
 
     response: dict[str, Any] | None
-    """Of the terminal event; None where there is no such event, or none that holds an object."""
+    """Of the terminal event; None where there is none."""
     items: list[dict[str, Any]]
     """The output items that were done, in the order of their indices."""
     unfinished: bool
@@ -86,12 +94,10 @@ def read(frames: Sequence[Frame]) -> Streamed:
         if not (b".output_item." in raw or b"error" in raw or _may_end(raw)):
             continue  # a delta: most events are
         event = _event(frame)
-        kind = type_of(event, frame)
-        if kind in ENDS:
-            response = event.get("response")
-            whole = response if isinstance(response, dict) else None
-            return Streamed(whole, _ordered(done), bool(added - {place for place, _ in done}), spoke, error)
-        item = event.get("item")
+        if _ends(event, frame):
+            unfinished = bool(added - {place for place, _ in done})
+            return Streamed(event["response"], _ordered(done), unfinished, spoke, error)
+        kind, item = type_of(event, frame), event.get("item")
         if kind in (_ADDED, _DONE) and isinstance(item, dict):
             index = event.get("output_index")
             place = index if type(index) is int else len(done)
@@ -127,7 +133,7 @@ def fold(frames: Sequence[Frame]) -> dict[str, Any]:
     if streamed.error:
         raise Unfoldable("the stream reports an error")
     if response is None:
-        raise Unfoldable("the stream has no terminal event with a response")
+        raise Unfoldable("the stream has no terminal event")
     output = response.get("output")
     if output:
         if not isinstance(output, list):

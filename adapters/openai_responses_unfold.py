@@ -20,8 +20,8 @@ from adapters.sse import Frame, frame_of
 TERMINAL = {"completed": "response.completed", "incomplete": "response.incomplete"}
 """Terminal event by status. Whatever has another status is no answer that could be told again."""
 
-LATER = ("usage", "completed_at", "incomplete_details", "moderation", "tool_usage", "output_text")
-"""Members of a response that are null until it is done, where they are there at all."""
+LATER = ("completed_at", "incomplete_details", "moderation", "tool_usage", "output_text")
+"""Members of a response that are null until it is done, where they are there at all. Usage is null in any case."""
 
 CALLS = {
     "function_call": ("arguments", "response.function_call_arguments"),

@@ -18,7 +18,7 @@ DATA = Path(__file__).parent / "data" / "responses"
 PAIRS = sorted(path.stem for path in DATA.glob("*.sse"))
 UNFOLDABLE = sorted(path.stem for path in (DATA / "unfoldable").glob("*.sse"))
 ERRORS = {"error_nested", "error_flat", "error_at_once", "error_then_completed", "gateway_error"}
-ENDLESS = {"cut_off", "only_done", *ERRORS} - {"error_then_completed"}
+ENDLESS = {"cut_off", "only_done", "no_response", *ERRORS} - {"error_then_completed"}
 
 
 def raw_of(name: str) -> bytes:
@@ -122,21 +122,24 @@ def test_a_terminal_event_that_is_torn_is_none(name: str) -> None:
     ("raw", "end"),
     [
         (b'event: response.completed\ndata: {"type":"response.completed","response":{}}\n\n', True),
-        (b'data: {"type":"response.incomplete"}\n\n', True),
+        (b'data: {"type":"response.incomplete", "response": {}}\n\n', True),
+        (b'data: {"type":"response.incomplete"}\n\n', False),
+        (b'data: {"type":"response.incomplete","response":null}\n\n', False),
         (b'data:{"response":{},"type":"response.failed"}\r\n\r\n', True),
         (b'event: response.cancelled\ndata: {"response":{}}\n\n', True),
-        (b'event: message\ndata: {"type":"response.completed"}\n\n', True),
+        (b'event: message\ndata: {"type":"response.completed","response":{}}\n\n', True),
         (b"event: response.completed\n\n", False),
         (b"event: response.completed\ndata: {}\n\n", False),
-        (b'event: response.completed\ndata: {"type":"response.output_text.delta"}\n\n', False),
+        (b'event: response.completed\ndata: {"type":"response.output_text.delta","response":{}}\n\n', False),
+        (b'data: {"type":"response.output_text.delta","delta":"response.completed","response":{}}\n\n', False),
         (b'data: {"type":"response.output_text.delta","delta":"response.completed"}\n\n', False),
         (b'data: {"type":"response.web_search_call.completed"}\n\n', False),
-        (b'data: {"type":["response.completed"]}\n\n', False),
-        (b'data: ["response.completed"]\n\n', False),
+        (b'data: {"type":["response.completed"],"response":{}}\n\n', False),
+        (b'data: ["response.completed", "response"]\n\n', False),
         (b'data: "response.completed"\n\n', False),
         (b": response.completed\n\n", False),
         (b"data: [DONE]\n\n", False),
-        (b'data: {"type":"response.completed","x":"\xff"}\n\n', False),
+        (b'data: {"type":"response.completed","response":{},"x":"\xff"}\n\n', False),
     ],
 )
 def test_the_end_is_a_terminal_event_and_nothing_else(raw: bytes, end: bool) -> None:
