@@ -65,6 +65,7 @@ class Provider:
     asked: list[Call] = field(default_factory=list)
     tokens: int = 0
     more: str = ""
+    around: str = ""
 
     async def __call__(self, call: Call) -> Reply:
         self.asked.append(call)
@@ -91,7 +92,7 @@ class Provider:
         used = sum(map(tokens, items))
         self.tokens += used
         usage = f',"usage":{{"prompt_tokens":{used},"total_tokens":{used}}}' if self.usage else ""
-        return f'{{"object":"list","data":[{",".join(data)}],"model":"{self.model}"{usage}}}'.encode()
+        return f'{{"object":"list","data":[{",".join(data)}],"model":"{self.model}"{usage}{self.around}}}'.encode()
 
     def _reply(self, status: int, raw: bytes) -> Reply:
         lines = (("X-Request-Id", f"r{len(self.asked)}"), ("ETag", "e"), ("Content-Type", "application/json"))
@@ -338,6 +339,15 @@ async def test_not_one_digit_changes() -> None:
             assert list(body["data"][place]) == ["object", "index", "embedding", "truncated"]
         assert reply.body is not None
         assert reply.body.count(b'"truncated":1.50') == len(body["data"])
+
+
+async def test_around_the_vectors_stands_what_came_last() -> None:
+    at = scene()
+    at.provider.around = ',"id":"first"'
+    await at.ask("a")
+    assert (await at.ask("a"))[2]["id"] == "first"
+    at.provider.around = ',"id":"second"'
+    assert (await at.ask(["a", "b"]))[2]["id"] == "second"
 
 
 async def test_a_batch_of_2048_asks_for_the_one_that_is_new() -> None:
