@@ -21,6 +21,8 @@ class Shape(Enum):
     """The whole answer as JSON; serves whole and streaming requests."""
     FRAMES = "frames"
     """Event bytes as they came, where they don't fold without loss; serves streaming requests only."""
+    ITEM = "item"
+    """What the answer to a batch said of one input (`adapters.embeddings.Part`); serves batches only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class Entry:
 
     def serves(self, *, stream: bool, wants_usage: bool) -> bool:
         """Whether this entry can answer a request of that form exactly as the upstream would."""
+        if self.shape is Shape.ITEM:
+            return False
         if self.shape is Shape.FRAMES:
             return stream and wants_usage == self.with_usage
         return self.with_usage or not wants_usage

@@ -9,7 +9,7 @@ the stored request: there is no shorter fingerprint anywhere.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -40,6 +40,9 @@ REMEMBERED = 64
 CANONICAL = "canonical"
 """Under this the digest of the canonical body is kept among `Call.digests`."""
 
+_CUT = b"\xff"
+"""A byte that no JSON has: where an item goes."""
+
 _canonical = msgspec.json.Encoder(order="deterministic")
 
 
@@ -64,6 +67,21 @@ def key_of(call: Call) -> bytes:
                 call.digests.clear()
             call.digests[known] = call.key
     return call.key
+
+
+def item_keys(call: Call, member: str, items: Sequence[Any]) -> list[bytes]:
+    """For each item the key of the same request with that item alone as this member of its body.
+
+    The rest of the request is put into canonical form and hashed once for all of them.
+    """
+    head, tail = canonical({**counted(_asked(call)), member: msgspec.Raw(_CUT)}).split(_CUT)
+    common, around = hashlib.sha256(head), _around(call)
+    keys = []
+    for item in items:
+        body = common.copy()
+        body.update(canonical(item) + tail)
+        keys.append(hashlib.sha256(VERSION + body.digest() + around).digest())
+    return keys
 
 
 def _key(call: Call) -> bytes:
@@ -97,7 +115,13 @@ def scope_of(call: Call) -> bytes | None:
 
 
 def _digest(call: Call, body: bytes) -> bytes:
-    """Everything that counts, with the length in front of each part: no two lists of parts glue to the same bytes."""
+    """Everything that counts; `body` is the digest of what does in the body."""
+    return hashlib.sha256(VERSION + body + _around(call)).digest()
+
+
+def _around(call: Call) -> bytes:
+    """Everything beside the body, with the length in front of each part: no two lists of parts glue to the same
+    bytes."""
     get = call.headers.get
     parts = [
         call.tenant,
@@ -106,5 +130,4 @@ def _digest(call: Call, body: bytes) -> bytes:
         call.route.mark,
         *[get(name, "") for name in STEERING_HEADERS],
     ]
-    glued = "".join([f"{len(part)}:{part}" for part in parts])
-    return hashlib.sha256(VERSION + body + glued.encode(errors="surrogateescape")).digest()
+    return "".join([f"{len(part)}:{part}" for part in parts]).encode(errors="surrogateescape")

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
+
 from cache.disk import Disk
 from cache.entry import Entry
 from cache.memory import Memory
+
+TOGETHER = 128
+"""Entries that are asked of the disk at the same time: its patience is for these, not for a batch of any size."""
 
 
 class Levels:
@@ -35,6 +41,29 @@ class Levels:
         """The entry and the level that had it, `l1` or `l2`."""
         if self.l1 is not None and (entry := self.l1.get(key)) is not None:
             return entry, "l1"
+        return await self._from_disk(key)
+
+    async def get_many(self, keys: Iterable[bytes]) -> dict[bytes, tuple[Entry, str]]:
+        """Those that there are, as `get` finds them; the disk is asked for all the others, many at a time."""
+        found: dict[bytes, tuple[Entry, str]] = {}
+        elsewhere: list[bytes] = []
+        for key in keys:
+            if self.l1 is not None and (entry := self.l1.get(key)) is not None:
+                found[key] = entry, "l1"
+            elif self.l2 is not None and self.l2.might_have(key):
+                elsewhere.append(key)
+            else:
+                await self._from_disk(key)  # counts a miss, and is back at once
+        while elsewhere:
+            some, elsewhere = elsewhere[:TOGETHER], elsewhere[TOGETHER:]
+            read = await asyncio.gather(*map(self._from_disk, some))
+            late = {key: each for key, each in zip(some, read, strict=True) if each is not None}
+            found.update(late)
+            if not late:
+                break  # the disk does not answer: that is waited for once
+        return found
+
+    async def _from_disk(self, key: bytes) -> tuple[Entry, str] | None:
         if self.l2 is None:
             return None
         removals = self._removals
@@ -54,6 +83,10 @@ class Levels:
         if self.l2 is not None:
             kept = await self.l2.put(entry) or kept
         return kept
+
+    async def put_many(self, entries: Iterable[Entry]) -> list[bool]:
+        """`put` for each, all under way at the same time."""
+        return await asyncio.gather(*map(self.put, entries))
 
     async def delete(self, key: bytes) -> bool:
         """Whether any level had it."""

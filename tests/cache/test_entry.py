@@ -48,6 +48,11 @@ ENTRY = Entry(
         (Shape.FRAMES, True, False, False, False),
         (Shape.FRAMES, False, False, True, False),
         (Shape.FRAMES, False, False, False, False),
+        # An item is no answer by itself.
+        (Shape.ITEM, True, False, True, False),
+        (Shape.ITEM, True, False, False, False),
+        (Shape.ITEM, False, False, False, False),
+        (Shape.ITEM, True, True, True, False),
     ],
 )
 def test_an_entry_serves(shape: Shape, with_usage: bool, stream: bool, wants_usage: bool, serves: bool) -> None:
@@ -70,7 +75,7 @@ def test_only_headers_that_stay_true_are_kept() -> None:
 
 
 def test_the_names_of_the_shapes_are_stored_and_stay() -> None:
-    assert {shape.name: shape.value for shape in Shape} == {"MESSAGE": "message", "FRAMES": "frames"}
+    assert {shape.name: shape.value for shape in Shape} == {"MESSAGE": "message", "FRAMES": "frames", "ITEM": "item"}
 
 
 def test_an_entry_is_never_changed() -> None:

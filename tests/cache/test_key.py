@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.vocabulary import Call, Controls
-from cache.key import IGNORED, PLACEHOLDER, STEERING_HEADERS, canonical, counted, key_of, scope_of
+from adapters.vocabulary import Call, Controls, Sent
+from cache.key import IGNORED, PLACEHOLDER, STEERING_HEADERS, canonical, counted, item_keys, key_of, scope_of
 
 USER = {"role": "user", "content": "What is the capital of France?"}
 BODY: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "system", "content": "Be brief."}, USER]}
@@ -421,3 +421,19 @@ def test_a_tenant_that_shares_a_body_shares_no_key() -> None:
     call = call_of(RICH)
     others = [replace(call, tenant=f"t{n}", key=b"") for n in range(100)]
     assert len({key_of(other) for other in others}) == 100
+
+
+@given(BODIES, st.lists(VALUES, max_size=4), st.sampled_from(["input", "a", "~", "\x00", "é"]), st.text(max_size=5))
+def test_the_key_of_an_item_is_that_of_the_request_for_it_alone(
+    body: dict[str, Any], items: list[Any], member: str, tenant: str
+) -> None:
+    call = call_of(body | {member: items}, tenant=tenant)
+    assert item_keys(call, member, items) == [key(body | {member: item}, tenant=tenant) for item in items]
+
+
+def test_items_are_those_of_what_the_provider_is_asked() -> None:
+    sent = Sent("/e", b"", {"input": ["a"], "m": 1})
+    call = call_of({"input": ["a"], "model": "m", "dropped": 1}, sent=sent)
+    alone = call_of({}, sent=sent._replace(parsed={"input": "a", "m": 1}))
+    assert item_keys(call, "input", ["a"]) == [key_of(alone)]
+    assert call.key == b""

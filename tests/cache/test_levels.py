@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cache.disk import Disk
-from cache.levels import Levels
+from cache.levels import TOGETHER, Levels
 from cache.memory import Memory
 from tests.cache.contract import Clock, entry_of, key_of
 
@@ -161,3 +161,58 @@ async def test_stats_tell_every_level_apart(tmp_path: Path) -> None:
 async def test_the_longest_time_of_any_level_is_that_of_the_levels(tmp_path: Path, l1: float, l2: float) -> None:
     async with both(tmp_path, Clock(), l1=l1, l2=l2) as (levels, _, _):
         assert levels.ttl == 100
+
+
+async def test_many_are_found_wherever_each_of_them_is(tmp_path: Path) -> None:
+    clock = Clock()
+    count = 2 * TOGETHER + 1
+    entries = [entry_of(number, clock) for number in range(count)]
+    disk = Disk(tmp_path / "cache.db", 1000, 1 << 20, 100, clock, patience=30)
+    levels = Levels(Memory(1000, 1 << 20, 100, clock), disk)
+    await levels.open()
+    try:
+        assert await levels.put_many(entries) == [True] * count
+        assert levels.l1 is not None
+        levels.l1.clear()
+        levels.l1.put(entries[7])
+        found = await levels.get_many([key_of(number) for number in range(count + 3)])
+        assert found == {entry.key: (entry, "l1" if entry is entries[7] else "l2") for entry in entries}
+        stats = levels.stats()
+        assert [(stats[name]["hits"], stats[name]["misses"]) for name in ("l1", "l2")] == [
+            (1, count + 2),
+            (count - 1, 3),
+        ]
+        found = await levels.get_many([entry.key for entry in entries])
+        assert {level for _, level in found.values()} == {"l1"}
+    finally:
+        await levels.close()
+
+
+class Silent(Disk):
+    """A disk that has everything and gives nothing."""
+
+    asked = 0
+
+    def might_have(self, key):
+        return True
+
+    async def get(self, key):
+        self.asked += 1
+
+
+async def test_a_disk_that_does_not_answer_is_waited_for_once(tmp_path: Path) -> None:
+    disk = Silent(tmp_path / "cache.db", 1000, 1 << 20, 100, Clock())
+    assert await Levels(None, disk).get_many([key_of(number) for number in range(3 * TOGETHER)]) == {}
+    assert disk.asked == TOGETHER
+
+
+@pytest.mark.parametrize("which", ["memory", "neither"])
+async def test_many_without_a_disk(which: str) -> None:
+    clock = Clock()
+    levels = Levels(Memory(10, 1 << 20, 10, clock) if which == "memory" else None, None)
+    entry = entry_of(1, clock)
+    kept = which == "memory"
+    assert await levels.put_many([entry]) == [kept]
+    assert await levels.get_many([key_of(1), key_of(2)]) == ({entry.key: (entry, "l1")} if kept else {})
+    assert await levels.put_many([]) == []
+    assert await levels.get_many([]) == {}
