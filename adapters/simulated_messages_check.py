@@ -169,6 +169,8 @@ def _output(config: Mapping[str, Any]) -> Iterator[str]:
     pending = [wanted["schema"]]
     while pending:
         schema = mapping(pending.pop())
+        if not schema:
+            continue
         if schema.get("type") == "object" and schema.get("additionalProperties") is not False:
             yield "output_config.format.schema: For 'object' type, 'additionalProperties' must be set to false"
         pending += [inner for name in NESTED for inner in mapping(schema.get(name)).values()]
