@@ -101,7 +101,7 @@ class BreakpointCache:
         """How many points of the prompt lie on the longest prefix that a breakpoint finds."""
         points, found = prompt.points, 0
         for last, point in enumerate(points):
-            if not point.mark or point.tokens < prompt.minimum:
+            if not point.mark:
                 continue
             for index in range(last, found - 1, -1):
                 if point.place - points[index].place >= self._lookback:

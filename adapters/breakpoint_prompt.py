@@ -23,6 +23,9 @@ from adapters.tokens import BLOBS, IMAGE, PER_MESSAGE, PER_TOOL, PER_TOOL_CALL, 
 
 MARK = "cache_control"
 
+TOOL = "tool"
+"""The role of a tool's definition."""
+
 RUNS = frozenset({"tool_use", "tool_result"})
 """Consecutive blocks of one of these types count as one position (documented for the Claude API, September 2026)."""
 
@@ -67,18 +70,30 @@ def prompt_of(body: Mapping[str, Any], *, salt: bytes, minimum: int, thinks: str
     `salt`: what keeps caches apart besides the model (workspace, credential). `minimum`: tokens below which the model
     caches nothing. `thinks`: the type of thinking that the model has where the request names none.
     """
-    model = body.get("model")
-    chain = _Chain(salt, model if isinstance(model, str) else "")
-    for tool in listed(body.get("tools")):
-        chain.add("tool", tool, PER_TOOL + estimate_value(unmarked(tool)))
-    chain.level(_of_system(body))
-    for first, block in enumerate(blocks_of(body.get("system"))):
-        chain.add("system", block, block_tokens(block) + (0 if first else PER_MESSAGE))
-    chain.level(_of_messages(body, thinks))
-    for message in listed(body.get("messages")):
-        for first, block in enumerate(blocks_of(message.get("content"))):
-            chain.add(str(message.get("role")), block, block_tokens(block) + (0 if first else PER_MESSAGE))
+    chain = _Chain(salt)
+    for role, block, begins in rendered(body, thinks):
+        if not role:
+            chain.level(block)
+        elif role == TOOL:
+            chain.add(role, block, PER_TOOL + estimate_value(unmarked(block)))
+        else:
+            chain.add(role, block, block_tokens(block) + (PER_MESSAGE if begins else 0))
     return Prompt(chain.marked(body.get(MARK)), minimum)
+
+
+def rendered(body: Mapping[str, Any], thinks: str = "") -> Iterator[tuple[str, dict[str, Any], bool]]:
+    """Everything that the cache counts, in the order of the prompt: role, block, and whether a message begins with it.
+
+    What has no role are the facts that break the level which they head.
+    """
+    yield "", {"model": body.get("model")}, False
+    yield from ((TOOL, tool, False) for tool in listed(body.get("tools")))
+    yield "", _of_system(body), False
+    yield from (("system", block, not place) for place, block in enumerate(blocks_of(body.get("system"))))
+    yield "", _of_messages(body, thinks), False
+    for message in listed(body.get("messages")):
+        blocks = blocks_of(message.get("content"))
+        yield from ((f"{message.get('role')}", block, not place) for place, block in enumerate(blocks))
 
 
 def block_tokens(block: Mapping[str, Any], depth: int = 0) -> int:
@@ -100,12 +115,11 @@ def block_tokens(block: Mapping[str, Any], depth: int = 0) -> int:
 
 
 class _Chain:
-    def __init__(self, salt: bytes, model: str) -> None:
+    def __init__(self, salt: bytes) -> None:
         self._points: list[Point] = []
         self._cacheable: list[bool] = []
         self._digest, self._tokens, self._place, self._run = b"", 0, 0, ("", "")
-        for part in (salt, model.encode("utf-8", "surrogatepass")):
-            self._mix(part)
+        self._mix(salt)
 
     def level(self, facts: dict[str, Any]) -> None:
         """Goes on to the next level; `facts` are what breaks it and all behind it."""

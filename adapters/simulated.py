@@ -38,6 +38,9 @@ from adapters.vocabulary import Answer, Call, Clock, Dialect, Form, Reply, Sleep
 SLOW = 5.0
 """Seconds that a model named `slow` takes longer."""
 
+TORN = "error-stream"
+"""The fault that only streams have."""
+
 COUNT = "/count_tokens"
 """Below a route: how many tokens a request has."""
 
@@ -112,10 +115,10 @@ class Simulated:
         if refused is not None:
             return refused
         model, stream = body["model"], speech.dialect.wants_stream(body)
-        torn = "error-stream" in model
         fault = next((name for name in speech.manner.faults if name.startswith("error-") and name in model), "")
-        if fault or (torn and not stream):
-            return self._fault(call, begun, speech, fault or "error-500", model=model)
+        torn = fault == TORN and stream
+        if fault and not torn:
+            return self._fault(call, begun, speech, "error-500" if fault == TORN else fault, model=model)
         earliest = begun + (SLOW if "slow" in model else 0.0)
 
         def due(unread: int) -> float:
@@ -167,8 +170,8 @@ class Simulated:
     ) -> Reply:
         frames, fault = speech.dialect.unfold(message, usage=usage), ""
         if torn:
-            fault = speech.manner.faults["error-500"].text
-            frames = [*frames[: len(frames) // 2], speech.dialect.error_frame(fault, kind=speech.manner.torn)]
+            _, kind, fault, _, _ = speech.manner.faults[TORN]
+            frames = [*frames[: len(frames) // 2], speech.dialect.error_frame(fault, kind=kind)]
         answer = Answer(speech.dialect)
         call.trace.upstream_status = 200
         paced = Paced(frames, span, answer, call.trace, begun, fault=fault, sleep=self._sleep, clock=self._clock)

@@ -17,13 +17,13 @@ import msgspec
 
 from adapters.body import mapping
 from adapters.breakpoint_cache import Billed
-from adapters.breakpoint_prompt import blocks_of, listed, prompt_of
+from adapters.breakpoint_prompt import blocks_of, listed, rendered, unmarked
 from adapters.schema_example import example
 from adapters.simulated_answer import EFFORT, THOUGHTS, Dice, clip, mentioned, prose, quoted
 from adapters.simulated_models import traits
 
 RENDERED = frozenset({"model", "tools", "system", "messages", "thinking", "output_config", "tool_choice", "speed"})
-"""Members that a prompt's digest holds already."""
+"""Members that are read where the prompt is rendered."""
 
 UNHEARD = frozenset({"stream", "cache_control", "diagnostics", "inference_geo", "metadata", "service_tier"})
 """Members that change how an answer travels or what it costs, never what it says."""
@@ -80,11 +80,10 @@ def _usage(billed: Billed, output: int, thinking: int) -> dict[str, Any]:
 
 def digest_of(body: Mapping[str, Any], seed: int) -> bytes:
     """32 bytes that two requests share exactly if they get the same answer."""
-    prompt = prompt_of(body, salt=b"%d" % seed, minimum=0, thinks=thinks(body))
+    heard = [(role, unmarked(block)) for role, block, _ in rendered(body, thinks(body))]
     rest = {name: value for name, value in body.items() if name not in RENDERED | UNHEARD}
     rest["display"] = mapping(body.get("thinking")).get("display")
-    rendered = prompt.points[-1].digest if prompt.points else b""
-    return hashlib.sha256(rendered + msgspec.json.encode(rest, order="deterministic")).digest()
+    return hashlib.sha256(b"%d:" % seed + msgspec.json.encode([heard, rest], order="deterministic")).digest()
 
 
 def thinks(body: Mapping[str, Any]) -> str:
@@ -165,8 +164,7 @@ def _calls(tools: list[dict[str, Any]], quote: str, digest: bytes, limit: int) -
 def _called(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The tools this answer calls: the forced one, or those whose names the last user turn mentions.
 
-    What has been called already (results stand in that turn) is not called again unless forced, or mentioned behind the
-    results: an agent must come home.
+    A turn of results alone mentions nothing, so that what has been called is not called again: an agent must come home.
     """
     choice = mapping(body.get("tool_choice"))
     tools = [tool for tool in listed(body.get("tools")) if tool.get("type") in (None, "custom")]
@@ -177,8 +175,7 @@ def _called(body: Mapping[str, Any]) -> list[dict[str, Any]]:
             return [tool for tool in tools if tool["name"] == choice.get("name")][:1]
     last = body["messages"][-1]
     blocks = blocks_of(last.get("content")) if last.get("role") == "user" else []
-    behind = max((place + 1 for place, block in enumerate(blocks) if block.get("type") == "tool_result"), default=0)
-    named = mentioned(tools, _texts(blocks[behind:])) or (tools[:1] if choice.get("type") == "any" else [])
+    named = mentioned(tools, _texts(blocks)) or (tools[:1] if choice.get("type") == "any" else [])
     return named[:1] if choice.get("disable_parallel_tool_use") is True else named
 
 

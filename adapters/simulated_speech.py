@@ -61,8 +61,6 @@ class Manner:
     """A header that may hold the credential instead of `Authorization`; empty for none."""
     models: Callable[[], dict[str, Any]]
     model: Callable[[str], dict[str, Any]]
-    torn: str
-    """The kind of the error that breaks a stream off."""
 
 
 AGAIN = ("retry-after", RETRY_AFTER)
@@ -78,13 +76,13 @@ OPENAI = Manner(
         "no model": Fault(404, "invalid_request_error", "The model '{model}' does not exist", "model_not_found"),
         "error-429": Fault(429, "requests", WAIT, "rate_limit_exceeded", (AGAIN,)),
         "error-500": Fault(500, "server_error", FAILED),
+        "error-stream": Fault(500, "server_error", FAILED),
         "error-529": Fault(503, "server_error", "The engine is currently overloaded, please try again later."),
     },
     request_id="x-request-id",
     key_header="",
     models=listing,
     model=card,
-    torn="server_error",
 )
 
 ANTHROPIC = Manner(
@@ -96,13 +94,13 @@ ANTHROPIC = Manner(
         "no model": Fault(404, "not_found_error", "model: {model}"),
         "error-429": Fault(429, "rate_limit_error", WAIT, None, (AGAIN,)),
         "error-500": Fault(500, "api_error", "Internal server error"),
+        "error-stream": Fault(529, "overloaded_error", "Overloaded"),
         "error-529": Fault(529, "overloaded_error", "Overloaded"),
     },
     request_id="request-id",
     key_header="x-api-key",
     models=page,
     model=info,
-    torn="overloaded_error",
 )
 """Kinds and status codes of Anthropic's error reference (read 2026-11)."""
 

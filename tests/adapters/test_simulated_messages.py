@@ -229,9 +229,12 @@ def test_effort_and_budget_bound_the_thinking() -> None:
     short, message = thought(ask(thinking={"type": "enabled", "budget_tokens": 8}))
     assert estimate(short["thinking"]) == 8
     assert message["stop_reason"] == "end_turn"
-    _, message = thought(ask(max_tokens=8, thinking={"type": "adaptive"}))
-    assert (len(message["content"]), message["stop_reason"]) == (1, "max_tokens")
-    assert message["usage"]["output_tokens"] == 8
+    for limit in range(1, 120):
+        starved, message = thought(ask(max_tokens=limit, thinking={"type": "adaptive"}))
+        if starved["thinking"] != high["thinking"]:
+            assert (len(message["content"]), message["stop_reason"]) == (1, "max_tokens")
+            assert message["usage"]["output_tokens"] <= limit
+    assert limit > estimate(high["thinking"]) > 8
 
 
 def test_thinking_that_is_not_shown_is_signed_and_paid_all_the_same() -> None:
