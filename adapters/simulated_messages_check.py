@@ -141,6 +141,9 @@ def _thinking(body: Mapping[str, Any], allowed: Traits) -> Iterator[str]:
         yield f"thinking: Input tag {kind!r} does not match any of the expected tags"
     if kind not in allowed.thinking:
         yield f'"thinking.type.{kind}" is not supported for this model'
+    effort = mapping(body.get("output_config")).get("effort")
+    if kind in ("disabled", "between_tools") and allowed.thinks and effort in ("xhigh", "max"):
+        yield f'"thinking.type.{kind}" is not supported with effort {effort}'
     if kind == "enabled":
         if type(budget) is not int or budget < 1024:
             yield "thinking.enabled.budget_tokens: Input should be greater than or equal to 1024"

@@ -54,7 +54,7 @@ def traits(model: str) -> Traits:
     newest = (family in ("opus", "sonnet") and version == (5, 5)) or (frontier and version == (5, 1))
     thinking = {
         "adaptive": version >= (4, 6),
-        "enabled": version < (4, 7),
+        "enabled": (3, 7) <= version < (4, 7),
         "disabled": not (frontier or newest),
         "between_tools": (family, version) == ("sonnet", (5, 5)),
     }
