@@ -1,43 +1,48 @@
-"""The simulated provider: a `Handler` that answers like OpenAI from inside the process, so that all runs without a key.
+"""The simulated provider: a `Handler` that answers from inside the process, so that all runs without a key.
 
-Nothing of it is random: what it says follows from the seed and the request, when it says it from `Timing`, and what it
-reads from its prompt cache from `adapters.prefix_cache`.
+It speaks OpenAI's chat completions and embeddings, and what else it is given routes for (`adapters.simulated_speech`):
+Anthropic's Messages with prompt caching by breakpoints, OpenAI's Responses. Nothing of it is random: what it says
+follows from the seed and the request, when it says it from `Timing`, and what it reads from its prompt cache from what
+came before.
 
 Models are named at will. A name that contains one of these words provokes a fault (`sim-error-429`):
 
     error-429     429 with `Retry-After: 1`
     error-500     500
+    error-529     overloaded: 529 where Anthropic is spoken, 503 elsewhere
     error-stream  a stream that breaks off with an error event after its first half; a whole request gets 500
     slow          everything as usual, five seconds later
 
-A credential that contains `revoked` is refused with 401, as is a missing one.
+A credential that contains `revoked` is refused with 401, as is a missing one. It comes as `Authorization: Bearer`, to
+Anthropic's routes also as `x-api-key`. A request with `anthropic-version` to a route that both companies have
+(`/models`), or to none that is known, is answered in Anthropic's manner.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from adapters import simulated_answer, simulated_embedding
-from adapters.chain import Link, chain
-from adapters.errors import Refused, Torn
-from adapters.prefix_cache import GRANULARITY, PrefixCache
-from adapters.sse import Frame
-from adapters.vocabulary import Answer, Call, Clock, Dialect, Form, Headers, Reply, Sleep, Trace
-
-MODELS = ("sim-small", "sim-large", "sim-reasoner", "sim-embedding")
-"""What `GET /models` lists; every other name is answered, too."""
+from adapters import simulated_embedding
+from adapters.errors import Refused
+from adapters.simulated_models import MODELS
+from adapters.simulated_pace import Paced
+from adapters.simulated_speech import ANTHROPIC, Counting, Objects, Speech, chat
+from adapters.vocabulary import Answer, Call, Clock, Dialect, Form, Reply, Sleep
 
 SLOW = 5.0
 """Seconds that a model named `slow` takes longer."""
 
-RETRY_AFTER = "1"
-FAILED = "The server had an error while processing your request."
+TORN = "error-stream"
+"""The fault that only streams have."""
+
+COUNT = "/count_tokens"
+"""Below a route: how many tokens a request has."""
 
 JSON: tuple[str, str] = ("content-type", "application/json")
 EVENTS: tuple[str, str] = ("content-type", "text/event-stream; charset=utf-8")
@@ -64,89 +69,113 @@ INSTANT = Timing(0.0, math.inf, math.inf)
 
 
 class Simulated:
-    """One provider with one prompt cache; a `Handler`."""
+    """One provider; a `Handler`."""
 
-    def __init__(self, dialect: Dialect, timing: Timing, *, sleep: Sleep, clock: Clock, seed: int = 0) -> None:
-        self._dialect, self._timing, self._sleep, self._clock, self._seed = dialect, timing, sleep, clock, seed
-        self._prefixes = PrefixCache(granularity=1)
-        self._unreadable: dict[bytes, float] = {}
-        """Prefixes that are being written, and when they can be read: at the first token of who writes them."""
-        self._routes: Mapping[tuple[str, str], Callable[[Call, float], Awaitable[Reply]]] = {
-            ("POST", "/chat/completions"): self._chat,
-            ("POST", "/embeddings"): self._embeddings,
-            ("GET", "/models"): self._models,
-        }
+    def __init__(
+        self,
+        dialect: Dialect,
+        timing: Timing,
+        *,
+        sleep: Sleep,
+        clock: Clock,
+        seed: int = 0,
+        routes: Mapping[str, Speech] | None = None,
+    ) -> None:
+        """`dialect`: chat completions, in which embeddings and unknown routes are answered too. `routes`: what else is
+        spoken, by target; each `Speech` belongs to one provider."""
+        self._timing, self._sleep, self._clock, self._seed = timing, sleep, clock, seed
+        self._chat = chat(dialect, seed)
+        self._routes: dict[str, Speech] = {"/chat/completions": self._chat, **(routes or {})}
+        self._native = next((speech for speech in self._routes.values() if speech.manner is ANTHROPIC), self._chat)
 
     async def __call__(self, call: Call) -> Reply:
         begun = self._clock()
         call.trace.attempts += 1
         path = call.target.partition("?")[0]
-        scheme, _, secret = call.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not secret.strip():
-            return self._error(call, begun, 401, "You didn't provide an API key.", code="missing_api_key")
-        if "revoked" in secret:
-            return self._error(call, begun, 401, "Incorrect API key provided.", code="invalid_api_key")
-        if route := self._routes.get((call.method, path)):
-            return await route(call, begun)
+        route = path.removesuffix(COUNT)
+        speech = self._routes.get(route) or (self._native if "anthropic-version" in call.headers else self._chat)
+        secret = _secret(call.headers, speech.manner.key_header)
+        if not secret or "revoked" in secret:
+            return self._fault(call, begun, speech, "bad key" if secret else "no key")
+        if call.method == "POST" and route in self._routes:
+            if path == route:
+                return await self._speak(call, begun, speech)
+            if speech.counting is not None:
+                return await self._count(call, begun, speech, speech.counting)
+        if call.method == "POST" and path == "/embeddings":
+            return await self._embeddings(call, begun)
+        if call.method == "GET" and path == "/models":
+            return self._whole(call, begun, speech, msgspec.json.encode(speech.manner.models()), "models")
         if call.method == "GET" and path.startswith("/models/"):
-            return self._model(call, begun, path.removeprefix("/models/"))
-        return self._error(call, begun, 404, f"Unknown request URL: {call.method} /v1{path}", code="unknown_url")
+            return self._model(call, begun, speech, path.removeprefix("/models/"))
+        return self._fault(call, begun, speech, "no route", where=f"{call.method} /v1{path}")
 
-    async def _chat(self, call: Call, begun: float) -> Reply:
-        try:
-            body = call.parsed or self._dialect.parse(await _read(call))
-        except Refused as refusal:
-            return self._error(call, begun, refusal.status, refusal.message, param=refusal.param)
-        if objection := simulated_answer.objection(body):
-            return self._error(call, begun, 400, objection[0], param=objection[1])
-        model, stream = body["model"], self._dialect.wants_stream(body)
-        if "error-429" in model:
-            text = f"Rate limit reached for {model}. Please try again in {RETRY_AFTER}s."
-            again = ("retry-after", RETRY_AFTER)
-            return self._error(call, begun, 429, text, kind="requests", code="rate_limit_exceeded", more=(again,))
-        if "error-500" in model or ("error-stream" in model and not stream):
-            return self._error(call, begun, 500, FAILED, kind="server_error")
-        links = chain(body, f"{call.tenant}\0{call.credential}".encode())
+    async def _speak(self, call: Call, begun: float, speech: Speech) -> Reply:
+        body, refused = await self._body(call, begun, speech, speech.objection)
+        if refused is not None:
+            return refused
+        model, stream = body["model"], speech.dialect.wants_stream(body)
+        fault = next((name for name in speech.manner.faults if name.startswith("error-") and name in model), "")
+        torn = fault == TORN and stream
+        if fault and not torn:
+            return self._fault(call, begun, speech, "error-500" if fault == TORN else fault, model=model)
         earliest = begun + (SLOW if "slow" in model else 0.0)
-        cached = self._cached(links, begun, earliest)
-        message = simulated_answer.answer(body, seed=self._seed, prompt=links[-1].tokens, cached=cached)
-        first = earliest + self._timing.first(links[-1].tokens - cached)
-        last = first + self._timing.rest(message["usage"]["completion_tokens"])
+
+        def due(unread: int) -> float:
+            return earliest + self._timing.first(unread)
+
+        billed = speech.bill(body, f"{call.tenant}\0{call.credential}".encode(), begun, due)
+        message = speech.answer(body, billed)
+        usage = speech.dialect.usage(message)
+        first = due(billed.prompt - billed.read)
+        last = first + self._timing.rest(usage.output if usage else 0)
         if stream:
-            return self._stream(call, begun, message, self._dialect.wants_usage(body), (first, last))
+            return self._stream(call, begun, speech, message, speech.dialect.wants_usage(body), (first, last), torn)
         if (wait := last - self._clock()) > 0:
             await self._sleep(wait)
-        answer = Answer(self._dialect, body=msgspec.json.encode(message))
+        answer = Answer(speech.dialect, body=msgspec.json.encode(message))
         call.trace.usage = answer.usage()
-        reply = self._whole(call, begun, 200, answer.body(), message["id"])
+        reply = self._whole(call, begun, speech, answer.body(), message["id"])
         reply.answer = answer
         return reply
 
-    def _cached(self, links: list[Link], now: float, earliest: float) -> int:
-        """Prompt tokens read from the prompt cache. What this request writes can be read from its first token on."""
-        while self._unreadable and next(iter(self._unreadable.values())) <= now:
-            del self._unreadable[next(iter(self._unreadable))]
-        readable = [link for link in links if self._unreadable.get(link.digest, now) <= now]
-        found = self._prefixes.lookup_and_store(readable, now)
-        self._prefixes.lookup_and_store(links, now)
-        cached = found - found % GRANULARITY
-        written = earliest + self._timing.first(links[-1].tokens - cached)
-        for link in links:
-            if link.tokens > found and written > now:
-                self._unreadable.setdefault(link.digest, written)
-        return cached
+    async def _body(
+        self, call: Call, begun: float, speech: Speech, objects: Objects
+    ) -> tuple[dict[str, Any], Reply | None]:
+        """The request, and the 400 that answers it where it is a bad one."""
+        try:
+            body = call.parsed or speech.dialect.parse(await _read(call))
+        except Refused as refusal:
+            return {}, self._fault(call, begun, speech, "invalid", text=refusal.message, param=refusal.param)
+        if objection := objects(body, call.headers):
+            return {}, self._fault(call, begun, speech, "invalid", text=objection[0], param=objection[1])
+        return body, None
+
+    async def _count(self, call: Call, begun: float, speech: Speech, counting: Counting) -> Reply:
+        body, refused = await self._body(call, begun, speech, counting.objection)
+        if refused is not None:
+            return refused
+        counted = msgspec.json.encode(counting.answer(body))
+        return self._whole(call, begun, speech, counted, b"count" + counted)
 
     def _stream(
-        self, call: Call, begun: float, message: dict[str, Any], usage: bool, span: tuple[float, float]
+        self,
+        call: Call,
+        begun: float,
+        speech: Speech,
+        message: dict[str, Any],
+        usage: bool,
+        span: tuple[float, float],
+        torn: bool,
     ) -> Reply:
-        frames, fault = self._dialect.unfold(message, usage=usage), ""
-        if "error-stream" in message["model"]:
-            fault = FAILED
-            frames = [*frames[: len(frames) // 2], self._dialect.error_frame(fault, kind="server_error")]
-        answer = Answer(self._dialect)
+        frames, fault = speech.dialect.unfold(message, usage=usage), ""
+        if torn:
+            _, kind, fault, _, _ = speech.manner.faults[TORN]
+            frames = [*frames[: len(frames) // 2], speech.dialect.error_frame(fault, kind=kind)]
+        answer = Answer(speech.dialect)
         call.trace.upstream_status = 200
         paced = Paced(frames, span, answer, call.trace, begun, fault=fault, sleep=self._sleep, clock=self._clock)
-        headers = (EVENTS, ("x-request-id", _request_id(message["id"])))
+        headers = (EVENTS, (speech.manner.request_id, _request_id(message["id"])))
         return Reply(200, headers, "upstream", Form.EVENTS, paced, answer=answer)
 
     async def _embeddings(self, call: Call, begun: float) -> Reply:
@@ -154,122 +183,64 @@ class Simulated:
         try:
             body = msgspec.json.decode(raw, type=dict[str, Any])
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return self._error(call, begun, 400, "We could not parse the JSON body of your request.")
+            text = "We could not parse the JSON body of your request."
+            return self._fault(call, begun, self._chat, "invalid", text=text)
         if objection := simulated_embedding.objection(body):
-            return self._error(call, begun, 400, objection[0], param=objection[1])
+            return self._fault(call, begun, self._chat, "invalid", text=objection[0], param=objection[1])
         answer = simulated_embedding.embeddings(body, self._seed)
         wait = begun + self._timing.first(answer["usage"]["prompt_tokens"]) - self._clock()
         if wait > 0:
             await self._sleep(wait)
-        return self._whole(call, begun, 200, msgspec.json.encode(answer), raw)
+        return self._whole(call, begun, self._chat, msgspec.json.encode(answer), raw)
 
-    async def _models(self, call: Call, begun: float) -> Reply:
-        listed = msgspec.json.encode({"object": "list", "data": [_card(name) for name in MODELS]})
-        return self._whole(call, begun, 200, listed, "models")
+    def _model(self, call: Call, begun: float, speech: Speech, name: str) -> Reply:
+        """Anthropic's models are described by their names alone, as adapters ask what a model can."""
+        if name not in MODELS and not (speech.manner is ANTHROPIC and name.startswith("claude-")):
+            return self._fault(call, begun, speech, "no model", model=name, param="model")
+        return self._whole(call, begun, speech, msgspec.json.encode(speech.manner.model(name)), name)
 
-    def _model(self, call: Call, begun: float, name: str) -> Reply:
-        if name not in MODELS:
-            text = f"The model '{name}' does not exist"
-            return self._error(call, begun, 404, text, param="model", code="model_not_found")
-        return self._whole(call, begun, 200, msgspec.json.encode(_card(name)), name)
-
-    def _error(
+    def _fault(
         self,
         call: Call,
         begun: float,
-        status: int,
-        message: str,
+        speech: Speech,
+        name: str,
         *,
-        kind: str = "invalid_request_error",
+        text: str = "",
         param: str | None = None,
-        code: str | None = None,
-        more: Headers = (),
+        model: str = "",
+        where: str = "",
     ) -> Reply:
-        body = self._dialect.error(message, kind=kind, param=param, code=code)
-        return self._whole(call, begun, status, body, call.method + call.target + message, more)
+        fault = speech.manner.faults[name]
+        said = text or fault.text.replace("{model}", model).replace("{where}", where)
+        body = speech.dialect.error(said, kind=fault.kind, param=param, code=fault.code)
+        reply = self._whole(call, begun, speech, body, call.method + call.target + said, fault.status)
+        reply.headers = (*reply.headers, *fault.headers)
+        return reply
 
     def _whole(
-        self, call: Call, begun: float, status: int, body: bytes, identity: str | bytes, more: Headers = ()
+        self, call: Call, begun: float, speech: Speech, body: bytes, identity: str | bytes, status: int = 200
     ) -> Reply:
         """A reply that has come in full, and the facts about it."""
         trace = call.trace
         trace.upstream_status = status
         trace.first_frame_seconds = trace.upstream_seconds = self._clock() - begun
-        headers = (JSON, ("x-request-id", _request_id(identity)), *more)
+        headers = (JSON, (speech.manner.request_id, _request_id(identity)))
         return Reply.whole(status, headers, body, source="upstream")
 
 
-class Paced:
-    """The frames of one stream, each at its moment.
-
-    The moments are fixed when the stream begins: neither a slow reader nor a late wake-up puts off what follows.
-    """
-
-    def __init__(
-        self,
-        frames: list[Frame],
-        span: tuple[float, float],
-        answer: Answer,
-        trace: Trace,
-        begun: float,
-        *,
-        fault: str,
-        sleep: Sleep,
-        clock: Clock,
-    ) -> None:
-        """`span`: when the first and the last frame are due. `fault`: why the stream is torn after its last frame."""
-        self._frames, self._span, self._answer, self._trace, self._begun = frames, span, answer, trace, begun
-        self._fault, self._sleep, self._clock = fault, sleep, clock
-        self._next = 0
-        self._closed = False
-
-    def __aiter__(self) -> AsyncIterator[Frame]:
-        return self
-
-    async def __anext__(self) -> Frame:
-        if self._next == len(self._frames):
-            if self._fault:
-                raise Torn(self._fault, told=True)
-            raise StopAsyncIteration
-        if (wait := self._due() - self._clock()) > 0 and not self._closed:
-            await self._sleep(wait)
-        if self._closed:
-            raise Torn("the stream was closed before its end")
-        frame = self._frames[self._next]
-        self._next += 1
-        self._answer.add(frame)
-        self._note()
-        return frame
-
-    def ready(self) -> list[Frame]:
-        return []
-
-    def _due(self) -> float:
-        first, last = self._span
-        return first + (last - first) * self._next / max(1, len(self._frames) - 1)
-
-    def _note(self) -> None:
-        now = self._clock() - self._begun
-        if self._next == 1:
-            self._trace.first_frame_seconds = now
-        if self._next == len(self._frames):
-            self._trace.upstream_seconds = now
-            self._trace.usage = self._answer.usage()
-
-    async def aclose(self) -> None:
-        if not self._closed and self._next < len(self._frames):
-            self._trace.upstream_seconds = self._clock() - self._begun
-        self._closed = True
+def _secret(headers: Mapping[str, str], key_header: str) -> str:
+    """The credential of a request; empty where it has none."""
+    scheme, _, secret = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and secret.strip():
+        return secret.strip()
+    return headers.get(key_header, "").strip() if key_header else ""
 
 
 async def _read(call: Call) -> bytes:
     if isinstance(call.body, bytes):
         return call.body
     return b"".join([chunk async for chunk in call.body])
-
-
-def _card(name: str) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": simulated_answer.CREATED, "owned_by": "warmgate"}
 
 
 def _request_id(identity: str | bytes) -> str:

@@ -15,6 +15,7 @@ from adapters.schema_example import example
 from adapters.tokens import estimate
 
 T = TypeVar("T")
+Named = TypeVar("Named", bound=Mapping[str, Any])
 
 CREATED = 1_767_225_600
 """2026-01-01T00:00:00Z, on every answer."""
@@ -136,18 +137,18 @@ def answer(body: Mapping[str, Any], *, seed: int, prompt: int, cached: int) -> d
 def _choice(body: Mapping[str, Any], digest: bytes, index: int) -> Spoken:
     """One choice within the request's token limit: thinking spends it first, as reasoning models do."""
     limit = body.get("max_completion_tokens") or body.get("max_tokens")
-    quote = _quote(_last_user_text(body))
+    quote = quoted(_last_user_text(body))
     message: dict[str, Any] = {"role": "assistant", "content": None, "refusal": None}
     reasoning, cut = 0, False
     if sentences := EFFORT.get(str(body.get("reasoning_effort")), 0):
         thought = " ".join(THOUGHTS[:sentences]).format(quote=quote)
-        message["reasoning_content"], reasoning, cut = _clip(thought, limit)
+        message["reasoning_content"], reasoning, cut = clip(thought, limit)
     left = None if limit is None else limit - reasoning
     dice = Dice(digest, f"choice {index}")
     if functions := _called(body):
         tokens, cut = _call_tools(message, functions, quote, dice, left)
     else:
-        message["content"], tokens, cut = _clip(_content(body, quote, dice), left)
+        message["content"], tokens, cut = clip(_content(body, quote, dice), left)
     finish = "length" if cut else "tool_calls" if functions else "stop"
     choice = {"index": index, "message": message, "logprobs": None, "finish_reason": finish}
     return Spoken(choice, reasoning + tokens, reasoning)
@@ -161,7 +162,7 @@ def _call_tools(
     spent = 0
     for function in functions:
         arguments = msgspec.json.encode(example(function.get("parameters") or {}, quote)).decode()
-        text, tokens, cut = _clip(arguments, None if limit is None else limit - spent)
+        text, tokens, cut = clip(arguments, None if limit is None else limit - spent)
         spent += tokens
         if tokens:
             called = {"name": function["name"], "arguments": text}
@@ -183,10 +184,10 @@ def _content(body: Mapping[str, Any], quote: str, dice: Dice) -> str:
         case {"type": "json_object" | "json_schema"}:
             return msgspec.json.encode({"answer": quote}).decode()
         case _:
-            return _prose(quote, dice)
+            return prose(quote, dice)
 
 
-def _prose(quote: str, dice: Dice) -> str:
+def prose(quote: str, dice: Dice) -> str:
     """Some 45 to 190 words in paragraphs."""
     sentences = dice.pick(BODIES, 2 + dice.below(8))
     opener, closer = dice.pick(OPENERS, 1)[0].format(quote=quote), dice.pick(CLOSERS, 1)[0]
@@ -194,7 +195,7 @@ def _prose(quote: str, dice: Dice) -> str:
     return "\n\n".join(" ".join(whole[start : start + 4]) for start in range(0, len(whole), 4))
 
 
-def _clip(text: str, limit: int | None) -> tuple[str, int, bool]:
+def clip(text: str, limit: int | None) -> tuple[str, int, bool]:
     """The longest beginning of at most `limit` estimated tokens, those tokens, and whether anything was cut."""
     tokens = estimate(text)
     if limit is None or tokens <= limit:
@@ -225,11 +226,15 @@ def _called(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         forced = choice.get("function")
         name = forced.get("name") if isinstance(forced, dict) else None
         return [function for function in functions if function["name"] == name][:1]
-    heard = _last_user_text(body).casefold() if body["messages"][-1].get("role") == "user" else ""
-    named = [function for function in functions if function["name"].casefold() in heard]
-    if not named and choice == "required":
-        named = functions[:1]
+    heard = _last_user_text(body) if body["messages"][-1].get("role") == "user" else ""
+    named = mentioned(functions, heard) or (functions[:1] if choice == "required" else [])
     return named[:1] if body.get("parallel_tool_calls") is False else named
+
+
+def mentioned(tools: Sequence[Named], text: str) -> list[Named]:
+    """The tools whose names a text holds, in whatever letter case."""
+    heard = text.casefold()
+    return [tool for tool in tools if tool["name"].casefold() in heard]
 
 
 def _last_user_text(body: Mapping[str, Any]) -> str:
@@ -247,6 +252,6 @@ def _text(content: Any) -> str:
     return " ".join(text for text in texts if isinstance(text, str))
 
 
-def _quote(text: str) -> str:
+def quoted(text: str) -> str:
     """The first few words, each of a bearable length."""
     return " ".join(word[:30] for word in text[:400].split()[:6]) or "nothing in particular"

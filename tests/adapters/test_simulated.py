@@ -9,7 +9,8 @@ import pytest
 
 from adapters.errors import Torn
 from adapters.openai_chat import OPENAI_CHAT
-from adapters.simulated import INSTANT, MODELS, SLOW, Simulated, Timing
+from adapters.simulated import INSTANT, SLOW, Simulated, Timing
+from adapters.simulated_models import MODELS
 from adapters.sse import Frame
 from adapters.usage import Usage
 from adapters.vocabulary import Answer, Call, Form, Reply
