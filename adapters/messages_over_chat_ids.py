@@ -2,7 +2,7 @@
 
 A client sends back what it was given, so whatever is changed here must be changed alike in the call and in its result,
 in this turn and in every later one. Characters that Anthropic does not allow (`^[a-zA-Z0-9_-]+$`, types of its SDK
-2.11, read 2026-11) are therefore written in a form that can be read back: some chat templates (Kimi's
+2.12, read 2026-11) are therefore written in a form that can be read back: some chat templates (Kimi's
 `functions.name:0`) render the id into the prompt, and another id would be another prefix.
 """
 
@@ -48,4 +48,4 @@ def _read(ident: str) -> str:
         own = urlsafe_b64decode(digits + "=" * (-len(digits) % 4)).decode()
     except ValueError:
         return ident
-    return own if outward(own) == ident else ident
+    return own if own and outward(own) == ident else ident

@@ -1,7 +1,7 @@
 """A Messages request for a provider of chat completions.
 
 One table says what becomes of each member; a member that it does not name is dropped with a warning. Members come out
-in the order of the table, whatever order they came in. Rules after the types of anthropic 2.11 and openai 3.52 (read
+in the order of the table, whatever order they came in. Rules after the types of anthropic 2.12 and openai 3.52 (read
 2026-11); what would silently change the answer is refused, what only changes how it is served is dropped.
 """
 

@@ -1,6 +1,6 @@
 """Tools of a Messages request as functions of chat completions.
 
-After the types of anthropic 2.11 and openai 3.52 (read 2026-11).
+After the types of anthropic 2.12 and openai 3.52 (read 2026-11).
 """
 
 from __future__ import annotations
