@@ -155,6 +155,8 @@ STREAMS: dict[str, list[dict[str, Any] | Frame]] = {
     "usage after the finish": [said(content="Hi"), STOP, {"choices": [], "usage": USAGE}],
     "usage with the finish": [said(content="Hi"), STOP | {"usage": USAGE}],
     "usage with every chunk": [said(content="Hi") | {"usage": USAGE}, said(content="!") | {"usage": USAGE}, STOP],
+    "usage with a text": [said(content="H"), said(content="i"), said(content="!") | {"usage": USAGE}, STOP],
+    "usage of Groq with a text": [said(content="H"), said(content="i") | {"x_groq": {"usage": USAGE}}, STOP],
     "usage null": [said(content="Hi") | {"usage": None}, STOP | {"usage": USAGE}],
     "usage of Groq": [said(content="Hi"), STOP | {"x_groq": {"usage": USAGE}}],
     "first chunk of Azure": [{"choices": [], "id": "", "model": ""}, ROLE, said(content="Hi"), STOP],
@@ -186,6 +188,19 @@ STREAMS: dict[str, list[dict[str, Any] | Frame]] = {
     "call without id": [called("{}", index=0, name="f"), CALLED],
     "call with braces in texts": [called('{"a":"}', index=0, id="c", name="f"), called('{"}', index=0), CALLED],
     "text and call": [said(content="Let me see."), called("{}", index=0, id="c", name="f"), CALLED],
+    "text and call in one chunk": [
+        said(content="Let me "),
+        said(content="see.", tool_calls=[{"index": 0, "id": "c", "function": {"name": "f", "arguments": "{}"}}]),
+        CALLED,
+    ],
+    "text and function_call in one chunk": [
+        said(content="Let me "),
+        said(content="see.", function_call={"name": "f", "arguments": "{}"}),
+        CALLED,
+    ],
+    "text and refusal in one chunk": [said(content="We"), said(content="ll.", refusal="No."), STOP],
+    "text and transcript in one chunk": [said(content="We"), said(content="ll.", audio={"transcript": "No."}), STOP],
+    "call that goes on without its index": [called("", index=0, id="a", name="f"), called('{"x":1}'), CALLED],
     "calls one after the other": [
         called("", index=0, id="a", name="f"),
         called('{"x":1}', index=0),
@@ -291,6 +306,12 @@ def test_calls_of_other_names_under_one_index_are_told_apart():
     content = read(turned([*frames, DONE]))["content"]
     assert [(block["name"], block["input"]) for block in content] == [("f", {"x": 1}), ("g", {"y": 2})]
     assert [block["id"] for block in content] == [invented("chatcmpl-1", place) for place in (0, 1)]
+
+
+def test_an_id_that_comes_after_its_call_was_told_begins_no_other():
+    frames = frames_of(called('{"x":', index=0, name="f"), called("1}", index=0, id="late"), CALLED)
+    [block] = read(turned([*frames, DONE]))["content"]
+    assert (block["input"], block["id"]) == ({"x": 1}, invented("chatcmpl-1", 0))
 
 
 def test_a_text_after_a_call_stays_behind_it():
