@@ -354,6 +354,17 @@ def test_rubbish_never_folds(raw: bytes) -> None:
             fold([*frames[:place], Frame(raw), *frames[place:]])
 
 
+def test_an_event_with_two_names_does_not_fold() -> None:
+    def named(name: str) -> list[Frame]:
+        text = frame_of(json.dumps(delta("text_delta", text="a")).encode(), name)
+        return [*stream(START, opened()), text, *stream(closed(), ENDED, STOP)]
+
+    assert fold(named("content_block_delta")) == fold(named(""))
+    for name in ("ping", "content_block_deltas", "message"):
+        with pytest.raises(Unfoldable):
+            fold(named(name))
+
+
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.sampled_from(["", "text", "tool_use", "text_delta", "error"]),
     lambda inner: (
