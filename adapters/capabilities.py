@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -80,6 +81,7 @@ _NAME = re.compile(
 )
 
 
+@lru_cache(maxsize=256)
 def capabilities_of(model: str) -> Capabilities:
     """By the longest name of the table that stands in the model's name, `UNKNOWN` where none does.
 

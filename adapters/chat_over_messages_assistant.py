@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from adapters.body import decoded
-from adapters.chat_over_messages_content import ASSISTANT, blank, blocks_of
+from adapters.chat_over_messages_content import ASSISTANT, blank, blocks_of, refusal
 from adapters.chat_over_messages_notes import UNMARKABLE, Block, Notes
 from adapters.errors import Refused
 
@@ -32,6 +32,11 @@ class ToolCall(NamedTuple):
     input: dict[str, Any]
 
 
+class Assistant(NamedTuple):
+    blocks: list[Block]
+    plain: list[Block]
+
+
 def identity_of(tool_call_id: str) -> str:
     """The id itself where the provider takes it, else one that follows from it."""
     if _ID.fullmatch(tool_call_id):
@@ -39,39 +44,49 @@ def identity_of(tool_call_id: str) -> str:
     return "call_" + hashlib.sha256(tool_call_id.encode("utf-8", "surrogatepass")).hexdigest()[:40]
 
 
-def assistant_blocks(message: Mapping[str, Any], path: str, notes: Notes) -> list[Block]:
-    """Empty where the message says nothing. The `input` of tool calls holds the client's bytes, as `msgspec.Raw`."""
-    for name, instead in (("audio", "text"), ("function_call", "`tool_calls`")):
-        if message.get(name) is not None:
-            raise Refused(400, f"`{name}` has no equivalent at this provider: use {instead}", param=f"{path}.{name}")
-    calls = _calls(message, path)
-    blocks = _native(message, calls, path, notes)
+def assistant_blocks(message: Mapping[str, Any], path: str, notes: Notes) -> Assistant:
+    """The blocks twice: as they are sent, with the arguments of tool calls as the client's bytes (`msgspec.Raw`), and
+    decoded. Empty where the message says nothing."""
+    if message.get("audio") is not None:
+        raise Refused(400, "audio has no equivalent at this provider", param=f"{path}.audio")
+    if message.get("function_call") is not None:
+        raise Refused(400, "use `tool_calls` instead of `function_call`", param=f"{path}.function_call")
+    calls = _calls(message, path) if message.get("tool_calls") is not None else []
+    blocks = _native(message, calls, path, notes) if "content_blocks" in message else None
+    native = blocks is not None
     if blocks is None:
-        said = _said(message, path, notes)
-        thought = [] if any(block.get("type") in UNMARKABLE for block in said) else _thought(message, path)
-        blocks = [*thought, *said, *map(_tool_use, calls)]
+        blocks = _said(message, path, notes)
+        if "thinking_blocks" in message and not any(block.get("type") in UNMARKABLE for block in blocks):
+            blocks = [*_thought(message, path), *blocks]
+        blocks += [
+            {"type": "tool_use", "id": call.identity, "name": call.name, "input": msgspec.Raw(call.raw)}
+            for call in calls
+        ]
     if calls:
-        uses = [block for block in blocks if block.get("type") == "tool_use"][-len(calls) :]
-        for place, (use, call) in enumerate(zip(uses, message["tool_calls"], strict=True)):
-            where = f"{path}.tool_calls[{place}]"
-            notes.put(use, notes.mark_of(call, where), where)
+        _mark_calls(blocks, message["tool_calls"], path, notes)
     if blocks:
-        notes.put_last(blocks, notes.mark_of(message, path), path)
-    return blocks
+        notes.put_of(message, blocks[-1], path)
+    if native or not calls:
+        return Assistant(blocks, blocks)
+    uses = [{**use, "input": call.input} for use, call in zip(blocks[-len(calls) :], calls, strict=True)]
+    return Assistant(blocks, blocks[: -len(calls)] + uses)
 
 
-def _tool_use(call: ToolCall) -> Block:
-    return {"type": "tool_use", "id": call.identity, "name": call.name, "input": msgspec.Raw(call.raw)}
+def _mark_calls(blocks: list[Block], calls: list[Any], path: str, notes: Notes) -> None:
+    marked = [place for place, call in enumerate(calls) if "cache_control" in call or "prompt_cache_breakpoint" in call]
+    if marked:
+        uses = [block for block in blocks if block.get("type") == "tool_use"][-len(calls) :]
+        for place in marked:
+            notes.put_of(calls[place], uses[place], f"{path}.tool_calls[{place}]")
 
 
 def _said(message: Mapping[str, Any], path: str, notes: Notes) -> list[Block]:
     blocks = blocks_of(message.get("content"), path, notes, ASSISTANT)
-    refused = message.get("refusal")
-    if refused is None:
-        return blocks
-    if not isinstance(refused, str):
-        raise Refused(400, "`refusal` must be a string", param=f"{path}.refusal")
-    return blocks if blank(refused) else [*blocks, {"type": "text", "text": refused}]
+    if message.get("refusal") is not None:
+        refused = refusal(message, path)
+        if refused is not None:
+            blocks.append(refused)
+    return blocks
 
 
 def _thought(message: Mapping[str, Any], path: str) -> list[Block]:
@@ -112,32 +127,33 @@ def _text(content: Any) -> str:
 
 
 def _calls(message: Mapping[str, Any], path: str) -> list[ToolCall]:
-    calls = message.get("tool_calls")
-    if calls is None:
-        return []
-    path = f"{path}.tool_calls"
+    calls = message["tool_calls"]
     if not isinstance(calls, list):
-        raise Refused(400, "`tool_calls` must be an array", param=path)
-    return [_call(call, f"{path}[{place}]") for place, call in enumerate(calls)]
+        raise Refused(400, "`tool_calls` must be an array", param=f"{path}.tool_calls")
+    return [_call(call, path, place) for place, call in enumerate(calls)]
 
 
-def _call(call: Any, path: str) -> ToolCall:
+def _call(call: Any, path: str, place: int) -> ToolCall:
     if not isinstance(call, dict) or call.get("type", "function") != "function":
-        raise Refused(400, "a tool call must be one of type `function`", param=path)
+        raise _wrong(path, place, "", "a tool call must be one of type `function`")
     identity, function = call.get("id"), call.get("function")
     if not isinstance(identity, str) or not identity:
-        raise Refused(400, "a tool call must have an `id`", param=f"{path}.id")
+        raise _wrong(path, place, ".id", "a tool call must have an `id`")
     name = function.get("name") if isinstance(function, dict) else None
     if not isinstance(function, dict) or not isinstance(name, str) or not name:
-        raise Refused(400, "a tool call must have a `function` with a `name`", param=f"{path}.function")
+        raise _wrong(path, place, ".function", "a tool call must have a `function` with a `name`")
     arguments = function.get("arguments")
     if arguments is None or (isinstance(arguments, str) and blank(arguments)):
         return ToolCall(identity_of(identity), name, b"{}", {})
-    path = f"{path}.function.arguments"
     if not isinstance(arguments, str):
-        raise Refused(400, "`arguments` must be a string", param=path)
+        raise _wrong(path, place, ".function.arguments", "`arguments` must be a string")
     try:
         raw = arguments.encode()
         return ToolCall(identity_of(identity), name, raw, decoded(raw))
     except (Refused, UnicodeEncodeError):
-        raise Refused(400, "`arguments` must be the text of a JSON object", param=path) from None
+        why = "`arguments` must be the text of a JSON object"
+        raise _wrong(path, place, ".function.arguments", why) from None
+
+
+def _wrong(path: str, place: int, member: str, why: str) -> Refused:
+    return Refused(400, why, param=f"{path}.tool_calls[{place}]{member}")

@@ -44,11 +44,11 @@ def blocks_of(
     `otherwise` reads types for which there is no reader. The mark of a text that is left out moves to the block before
     it, where the same prefix ends.
     """
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}] if content and not content.isspace() else []
     if content is None:
         return []
     path = f"{path}.content"
-    if isinstance(content, str):
-        return [] if blank(content) else [{"type": "text", "text": content}]
     if not isinstance(content, list):
         raise Refused(400, "`content` must be a string or an array of parts", param=path)
     blocks: list[Block] = []
@@ -58,11 +58,10 @@ def blocks_of(
         if not isinstance(kind, str):
             raise Refused(400, "a part of a content must be an object with a `type`", param=where)
         block = readers.get(kind, otherwise)(part, where)
-        control = notes.mark_of(part, where)
         if block is None:
-            notes.put_last(blocks, control, where)
+            notes.put_last(blocks, notes.mark_of(part, where), where)
         else:
-            notes.put(block, control, where)
+            notes.put_of(part, block, where)
             blocks.append(block)
     return blocks
 
@@ -192,7 +191,7 @@ def user_blocks(message: Mapping[str, Any], path: str, notes: Notes, readers: Ma
     blocks = blocks_of(message.get("content"), path, notes, readers)
     if not blocks:
         raise Refused(400, "the message is empty", param=f"{path}.content")
-    notes.put_last(blocks, notes.mark_of(message, path), path)
+    notes.put_of(message, blocks[-1], path)
     return blocks
 
 
@@ -200,7 +199,7 @@ def system_blocks(message: Mapping[str, Any], path: str, notes: Notes) -> list[B
     """One block for each text; none where nothing is said, which is how many clients say that they have no prompt."""
     blocks = blocks_of(message.get("content"), path, notes, SYSTEM, _ONLY_TEXT)
     if blocks:
-        notes.put_last(blocks, notes.mark_of(message, path), path)
+        notes.put_of(message, blocks[-1], path)
     return blocks
 
 
@@ -222,5 +221,5 @@ def tool_result(
                 result["cache_control"] = control
     if message.get("is_error") is True:
         result["is_error"] = True
-    notes.put(result, notes.mark_of(message, path), path)
+    notes.put_of(message, result, path)
     return result

@@ -83,8 +83,13 @@ class Notes:
             block["cache_control"] = control
             self.count(path)
 
+    def put_of(self, holder: Mapping[str, Any], block: Block, path: str) -> None:
+        """Puts the mark of a part, message or tool on the block that it became."""
+        if "cache_control" in holder or "prompt_cache_breakpoint" in holder:  # seldom
+            self.put(block, self.mark_of(holder, path), path)
+
     def put_last(self, blocks: list[Block], control: Block | None, path: str) -> None:
-        """Puts a mark on the last block: the prefix that it ends is the same."""
+        """Puts the mark of what became no block on the one before: the prefix that it ends is the same."""
         if control is None:
             return
         if not blocks:

@@ -40,7 +40,7 @@ def _tool(tool: Any, path: str, known: Capabilities, notes: Notes) -> Block:
         block = {name: value for name, value in tool.items() if name != "prompt_cache_breakpoint"}
     else:
         raise Refused(400, "a tool must be of type `function`", param=f"{path}.type")
-    notes.put(block, notes.mark_of(marked, path), path)
+    notes.put_of(marked, block, path)
     return block
 
 

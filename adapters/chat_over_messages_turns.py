@@ -11,47 +11,43 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import msgspec
-
 from adapters.capabilities import Capabilities
 from adapters.chat_over_messages_assistant import assistant_blocks, identity_of
 from adapters.chat_over_messages_content import BLIND, USER, system_blocks, tool_result, user_blocks
 from adapters.chat_over_messages_notes import UNMARKABLE, Block, Notes
 from adapters.errors import Refused
 
-_decode = msgspec.json.Decoder().decode
-
 SYSTEM_ROLES = ("system", "developer")
-
-
-class Said(NamedTuple):
-    """One message that says something: `user`, `assistant`, `system` or `tool`."""
-
-    role: str
-    blocks: list[Block]
-    place: int
 
 
 @dataclass(slots=True)
 class Turn:
+    """One message that says something, and later a turn of the conversation."""
+
     role: str
+    """`user`, `assistant`, `system`, and of a message also `tool`."""
     blocks: list[Block]
     place: int
     """Of its first message."""
+    plain: list[Block]
+    """The blocks with the arguments of tool calls decoded; the very list where there are none."""
     results: int = 0
     """So many of its blocks, the first, are results of tools."""
-
-    def wire(self) -> dict[str, Any]:
-        return {"role": self.role, "content": self.blocks}
-
-    def plain(self) -> dict[str, Any]:
-        """The same with the arguments of tool calls decoded."""
-        return {"role": self.role, "content": [_plain(block) for block in self.blocks]}
 
 
 class Conversation(NamedTuple):
     system: list[Block]
     turns: list[Turn]
+
+    def sent(self) -> list[dict[str, Any]]:
+        return [{"role": turn.role, "content": turn.blocks} for turn in self.turns]
+
+    def decoded(self, sent: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """What is sent, with the arguments of tool calls decoded."""
+        return [
+            one if turn.plain is turn.blocks else {"role": turn.role, "content": turn.plain}
+            for one, turn in zip(sent, self.turns, strict=True)
+        ]
 
     @property
     def unthought(self) -> bool:
@@ -89,8 +85,8 @@ def conversation(messages: Any, known: Capabilities, notes: Notes) -> Conversati
     return Conversation(system, turns)
 
 
-def _read(messages: Sequence[Any], known: Capabilities, notes: Notes) -> list[Said]:
-    said: list[Said] = []
+def _read(messages: Sequence[Any], known: Capabilities, notes: Notes) -> list[Turn]:
+    said: list[Turn] = []
     identities: set[str] = set()
     readers = USER if known.images else BLIND
     for place, message in enumerate(messages):
@@ -101,8 +97,11 @@ def _read(messages: Sequence[Any], known: Capabilities, notes: Notes) -> list[Sa
         if role == "user":
             blocks = user_blocks(message, path, notes, readers)
         elif role == "assistant":
-            blocks = assistant_blocks(message, path, notes)
-            identities |= {block["id"] for block in blocks if block.get("type") == "tool_use" and _named(block)}
+            blocks, plain = assistant_blocks(message, path, notes)
+            if blocks:
+                said.append(Turn(role, blocks, place, plain))
+                identities.update(_identities(blocks))
+            continue
         elif role == "tool":
             identity = _answered(message, identities, path)
             blocks = [tool_result(message, identity, path, notes, readers)]
@@ -113,12 +112,14 @@ def _read(messages: Sequence[Any], known: Capabilities, notes: Notes) -> list[Sa
         else:
             raise Refused(400, "`role` must be system, developer, user, assistant or tool", param=f"{path}.role")
         if blocks:
-            said.append(Said(role, blocks, place))
+            said.append(Turn(role, blocks, place, blocks))
     return said
 
 
-def _named(block: Mapping[str, Any]) -> bool:
-    return isinstance(block.get("id"), str)
+def _identities(blocks: Sequence[Block]) -> list[str]:
+    """Ids of tool calls; a block that the client wrote itself may have anything for one."""
+    ids = [block.get("id") for block in blocks if block.get("type") == "tool_use"]
+    return [identity for identity in ids if isinstance(identity, str)]
 
 
 def _answered(message: Mapping[str, Any], identities: set[str], path: str) -> str:
@@ -132,7 +133,7 @@ def _answered(message: Mapping[str, Any], identities: set[str], path: str) -> st
     return identity
 
 
-def _stands(said: list[Said]) -> list[bool]:
+def _stands(said: list[Turn]) -> list[bool]:
     """For each message whether a system message could stand there by what follows: nothing, or the assistant. What
     comes before must be the user's (mid-conversation system messages page, read 2026-11)."""
     places = []
@@ -144,20 +145,21 @@ def _stands(said: list[Said]) -> list[bool]:
     return places[::-1]
 
 
-def _append(turns: list[Turn], one: Said) -> None:
+def _append(turns: list[Turn], said: Turn) -> None:
     """Consecutive results are one turn, and what the user says next belongs to it. Otherwise messages stay apart: the
     provider joins them."""
     last = turns[-1] if turns else None
-    if one.role == "tool":
+    if said.role == "tool":
         if last is None or not last.results:
-            turns.append(Turn("user", list(one.blocks), one.place, results=1))
+            said.role, said.results = "user", 1
+            turns.append(said)
         else:
-            last.blocks[last.results : last.results] = one.blocks
+            last.blocks[last.results : last.results] = said.blocks
             last.results += 1
-    elif last is not None and one.role == last.role and (last.results or one.role == "system"):
-        last.blocks += one.blocks
+    elif last is not None and said.role == last.role and (last.results or said.role == "system"):
+        last.blocks += said.blocks
     else:
-        turns.append(Turn(one.role, list(one.blocks), one.place))
+        turns.append(said)
 
 
 def _check_end(last: Turn, known: Capabilities) -> None:
@@ -170,8 +172,3 @@ def _check_end(last: Turn, known: Capabilities) -> None:
     end = last.blocks[-1].get("text")
     if isinstance(end, str) and end[-1:].isspace():
         raise Refused(400, "a message to be gone on with must not end with white space", param=path)
-
-
-def _plain(block: Block) -> Block:
-    given = block.get("input")
-    return {**block, "input": _decode(given)} if isinstance(given, msgspec.Raw) else block
