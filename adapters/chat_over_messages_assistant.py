@@ -32,11 +32,6 @@ class ToolCall(NamedTuple):
     input: dict[str, Any]
 
 
-class Assistant(NamedTuple):
-    blocks: list[Block]
-    plain: list[Block]
-
-
 def identity_of(tool_call_id: str) -> str:
     """The id itself where the provider takes it, else one that follows from it."""
     if _ID.fullmatch(tool_call_id):
@@ -44,7 +39,7 @@ def identity_of(tool_call_id: str) -> str:
     return "call_" + hashlib.sha256(tool_call_id.encode("utf-8", "surrogatepass")).hexdigest()[:40]
 
 
-def assistant_blocks(message: Mapping[str, Any], path: str, notes: Notes) -> Assistant:
+def assistant_blocks(message: Mapping[str, Any], path: str, notes: Notes) -> tuple[list[Block], list[Block]]:
     """The blocks twice: as they are sent, with the arguments of tool calls as the client's bytes (`msgspec.Raw`), and
     decoded. Empty where the message says nothing."""
     if message.get("audio") is not None:
@@ -67,9 +62,11 @@ def assistant_blocks(message: Mapping[str, Any], path: str, notes: Notes) -> Ass
     if blocks:
         notes.put_of(message, blocks[-1], path)
     if native or not calls:
-        return Assistant(blocks, blocks)
-    uses = [{**use, "input": call.input} for use, call in zip(blocks[-len(calls) :], calls, strict=True)]
-    return Assistant(blocks, blocks[: -len(calls)] + uses)
+        return blocks, blocks
+    plain = blocks.copy()
+    for place, call in enumerate(calls, len(blocks) - len(calls)):
+        plain[place] = blocks[place] | {"input": call.input}
+    return blocks, plain
 
 
 def _mark_calls(blocks: list[Block], calls: list[Any], path: str, notes: Notes) -> None:

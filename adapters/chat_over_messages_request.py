@@ -58,7 +58,7 @@ def request(body: Mapping[str, Any], terms: Terms, known: Capabilities | None = 
         "tools": tools,
         "tool_choice": choice,
         "system": _system(body, said.system, notes),
-        "messages": said.sent(),
+        "messages": said.sent,
         "stop_sequences": stop_of(body),
         **sampling_of(body, known, notes, terms.version, thinking=thinks),
         "stream": body.get("stream") is True,
@@ -77,7 +77,7 @@ def _sent(members: dict[str, Any], said: Conversation, warnings: tuple[str, ...]
     try:
         raw = _encode(members)
         # The key is made of decoded values: how a client spaces its arguments is no part of what it asks.
-        parsed = members | {"messages": said.decoded(members["messages"])}
+        parsed = members | {"messages": said.plain}
     except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
         raise Refused(400, "the request body can't be encoded") from None
     return Sent(TARGET, raw, parsed, warnings)

@@ -8,8 +8,7 @@ where a system message may stand.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from adapters.capabilities import Capabilities
 from adapters.chat_over_messages_assistant import assistant_blocks, identity_of
@@ -20,47 +19,58 @@ from adapters.errors import Refused
 SYSTEM_ROLES = ("system", "developer")
 
 
-@dataclass(slots=True)
-class Turn:
-    """One message that says something, and later a turn of the conversation."""
-
-    role: str
-    """`user`, `assistant`, `system`, and of a message also `tool`."""
-    blocks: list[Block]
-    place: int
-    """Of its first message."""
-    plain: list[Block]
-    """The blocks with the arguments of tool calls decoded; the very list where there are none."""
-    results: int = 0
-    """So many of its blocks, the first, are results of tools."""
+Said = tuple[str, list[Block], list[Block], int]
+"""One message that says something: its role, its blocks as they are sent, the same with the arguments of tool calls
+decoded, and its place. A bare tuple: there is one for each message of each request."""
 
 
-class Conversation(NamedTuple):
-    system: list[Block]
-    turns: list[Turn]
+class Conversation:
+    """`system`, and the turns twice: as they are sent, and with the arguments of tool calls decoded."""
 
-    def sent(self) -> list[dict[str, Any]]:
-        return [{"role": turn.role, "content": turn.blocks} for turn in self.turns]
+    __slots__ = ("place", "plain", "results", "sent", "system")
 
-    def decoded(self, sent: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """What is sent, with the arguments of tool calls decoded."""
-        return [
-            one if turn.plain is turn.blocks else {"role": turn.role, "content": turn.plain}
-            for one, turn in zip(sent, self.turns, strict=True)
-        ]
+    def __init__(self) -> None:
+        self.system: list[Block] = []
+        self.sent: list[dict[str, Any]] = []
+        self.plain: list[dict[str, Any]] = []
+        self.results = 0
+        """So many blocks of the last turn, the first, are results of tools."""
+        self.place = 0
+        """Of the message with which the last turn began."""
+
+    def add(self, said: Said) -> None:
+        """Consecutive results are one turn, and what the user says next belongs to it. Otherwise messages stay apart:
+        the provider joins them."""
+        role, blocks, plain, place = said
+        if role == "tool":
+            if self.results:
+                self.sent[-1]["content"][self.results : self.results] = blocks
+                self.results += 1
+                return
+            role, results = "user", 1
+        elif (role == "user" and self.results) or (role == "system" and self.sent[-1]["role"] == "system"):
+            self.sent[-1]["content"] += blocks
+            return
+        else:
+            results = 0
+        turn = {"role": role, "content": blocks}
+        self.sent.append(turn)
+        self.plain.append(turn if plain is blocks else {"role": role, "content": plain})
+        self.results, self.place = results, place
 
     @property
     def unthought(self) -> bool:
         """Whether the last assistant turn calls tools and does not begin with a thought, which the provider demands as
         soon as thinking is `enabled` (extended thinking page, read 2026-08)."""
-        last = next((turn for turn in reversed(self.turns) if turn.role == "assistant"), None)
-        if last is None or last.blocks[0].get("type") in UNMARKABLE:
+        last = next((turn["content"] for turn in reversed(self.sent) if turn["role"] == "assistant"), None)
+        if last is None or last[0].get("type") in UNMARKABLE:
             return False
-        return any(block.get("type") == "tool_use" for block in last.blocks)
+        return any(block.get("type") == "tool_use" for block in last)
 
     @property
     def prefilled(self) -> bool:
-        return self.turns[-1].role == "assistant"
+        """Whether the last message is the assistant's, to be gone on with."""
+        return bool(self.sent[-1]["role"] == "assistant")
 
 
 def conversation(messages: Any, known: Capabilities, notes: Notes) -> Conversation:
@@ -68,25 +78,28 @@ def conversation(messages: Any, known: Capabilities, notes: Notes) -> Conversati
     if not isinstance(messages, list):
         raise Refused(400, "`messages` must be a non-empty array", param="messages")
     said = _read(messages, known, notes)
-    start = next((place for place, one in enumerate(said) if one.role != "system"), len(said))
+    roles = [role for role, _, _, _ in said]
+    start = next((place for place, role in enumerate(roles) if role != "system"), len(said))
     if start == len(said):
         raise Refused(400, "there must be a message of the user", param="messages")
-    if said[start].role != "user":
-        raise Refused(400, "the first message must be the user's", param=f"messages[{said[start].place}]")
-    system = [block for one in said[:start] for block in one.blocks]
-    turns: list[Turn] = []
-    for one, stands in zip(said[start:], _stands(said[start:]), strict=True):
-        if one.role != "system" or (known.system_turns and stands and turns[-1].role != "assistant"):
-            _append(turns, one)
+    if roles[start] != "user":
+        raise Refused(400, "the first message must be the user's", param=f"messages[{said[start][3]}]")
+    told = Conversation()
+    told.system += [block for _, blocks, _, _ in said[:start] for block in blocks]
+    stays = _stays(roles, start) if known.system_turns else frozenset()
+    for place in range(start, len(said)):
+        if roles[place] != "system" or place in stays:
+            told.add(said[place])
         else:
-            notes.warn("messages", "later system message moved to the front", at=f"messages[{one.place}]")
-            system += one.blocks
-    _check_end(turns[-1], known)
-    return Conversation(system, turns)
+            _, blocks, _, at = said[place]
+            notes.warn("messages", "later system message moved to the front", at=f"messages[{at}]")
+            told.system += blocks
+    _check_end(told, known)
+    return told
 
 
-def _read(messages: Sequence[Any], known: Capabilities, notes: Notes) -> list[Turn]:
-    said: list[Turn] = []
+def _read(messages: Sequence[Any], known: Capabilities, notes: Notes) -> list[Said]:
+    said: list[Said] = []
     identities: set[str] = set()
     readers = USER if known.images else BLIND
     for place, message in enumerate(messages):
@@ -99,8 +112,8 @@ def _read(messages: Sequence[Any], known: Capabilities, notes: Notes) -> list[Tu
         elif role == "assistant":
             blocks, plain = assistant_blocks(message, path, notes)
             if blocks:
-                said.append(Turn(role, blocks, place, plain))
-                identities.update(_identities(blocks))
+                said.append((role, blocks, plain, place))
+                _note_calls(blocks, identities)
             continue
         elif role == "tool":
             identity = _answered(message, identities, path)
@@ -112,63 +125,50 @@ def _read(messages: Sequence[Any], known: Capabilities, notes: Notes) -> list[Tu
         else:
             raise Refused(400, "`role` must be system, developer, user, assistant or tool", param=f"{path}.role")
         if blocks:
-            said.append(Turn(role, blocks, place, blocks))
+            said.append((role, blocks, blocks, place))
     return said
 
 
-def _identities(blocks: Sequence[Block]) -> list[str]:
+def _note_calls(blocks: Sequence[Block], identities: set[str]) -> None:
     """Ids of tool calls; a block that the client wrote itself may have anything for one."""
-    ids = [block.get("id") for block in blocks if block.get("type") == "tool_use"]
-    return [identity for identity in ids if isinstance(identity, str)]
+    for block in blocks:
+        if block.get("type") == "tool_use" and isinstance(block.get("id"), str):
+            identities.add(block["id"])
 
 
 def _answered(message: Mapping[str, Any], identities: set[str], path: str) -> str:
-    identity = message.get("tool_call_id")
-    path = f"{path}.tool_call_id"
-    if not isinstance(identity, str):
-        raise Refused(400, "`tool_call_id` must be a string", param=path)
-    identity = identity_of(identity)
+    asked = message.get("tool_call_id")
+    if not isinstance(asked, str):
+        raise Refused(400, "`tool_call_id` must be a string", param=f"{path}.tool_call_id")
+    identity = asked if asked in identities else identity_of(asked)
     if identity not in identities:
-        raise Refused(400, "no tool call before this message has this id", param=path)
+        raise Refused(400, "no tool call before this message has this id", param=f"{path}.tool_call_id")
     return identity
 
 
-def _stands(said: list[Turn]) -> list[bool]:
-    """For each message whether a system message could stand there by what follows: nothing, or the assistant. What
-    comes before must be the user's (mid-conversation system messages page, read 2026-11)."""
-    places = []
-    last = True
-    for one in reversed(said):
-        places.append(last)
-        if one.role != "system":
-            last = one.role == "assistant"
-    return places[::-1]
+def _stays(roles: list[str], start: int) -> frozenset[int]:
+    """Places of the system messages that may stand there: after the user or a result, and last or before the assistant
+    (mid-conversation system messages page, read 2026-11)."""
+    stays: set[int] = set()
+    run: list[int] = []
+    for place in range(start, len(roles)):
+        if roles[place] == "system":
+            run.append(place)
+        elif run:
+            if roles[place] == "assistant" and roles[run[0] - 1] != "assistant":
+                stays.update(run)
+            run = []
+    if run and roles[run[0] - 1] != "assistant":
+        stays.update(run)
+    return frozenset(stays)
 
 
-def _append(turns: list[Turn], said: Turn) -> None:
-    """Consecutive results are one turn, and what the user says next belongs to it. Otherwise messages stay apart: the
-    provider joins them."""
-    last = turns[-1] if turns else None
-    if said.role == "tool":
-        if last is None or not last.results:
-            said.role, said.results = "user", 1
-            turns.append(said)
-        else:
-            last.blocks[last.results : last.results] = said.blocks
-            last.results += 1
-    elif last is not None and said.role == last.role and (last.results or said.role == "system"):
-        last.blocks += said.blocks
-    else:
-        turns.append(said)
-
-
-def _check_end(last: Turn, known: Capabilities) -> None:
-    """Prefill: the assistant's unfinished message, to be gone on with."""
-    if last.role != "assistant":
+def _check_end(told: Conversation, known: Capabilities) -> None:
+    if not told.prefilled:
         return
-    path = f"messages[{last.place}]"
+    path = f"messages[{told.place}]"
     if not known.prefill:
         raise Refused(400, "this model can't go on with a message of the assistant", param=path)
-    end = last.blocks[-1].get("text")
+    end = told.sent[-1]["content"][-1].get("text")
     if isinstance(end, str) and end[-1:].isspace():
         raise Refused(400, "a message to be gone on with must not end with white space", param=path)

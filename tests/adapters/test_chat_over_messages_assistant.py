@@ -31,9 +31,9 @@ def use(identity: str = "call_1", given: Any = None, **members: Any) -> dict[str
 
 def blocks(notes: Notes | None = None, **message: Any) -> list[dict[str, Any]]:
     """The decoded blocks, once it is sure that the sent ones say the same."""
-    said = assistant_blocks({"role": "assistant", **message}, "m", notes or Notes())
-    assert msgspec.json.decode(msgspec.json.encode(said.blocks)) == said.plain
-    return said.plain
+    said, plain = assistant_blocks({"role": "assistant", **message}, "m", notes or Notes())
+    assert msgspec.json.decode(msgspec.json.encode(said)) == plain
+    return plain
 
 
 def refused(**message: Any) -> str | None:
@@ -107,9 +107,9 @@ def test_what_an_assistant_can_not_have_said(message: dict[str, Any], param: str
     "arguments", ['{"a":1}', '{ "b" : 1.0,\n "a" : 1e5 }', '{"n":12345678901234567890123,"u":"\\u00e9"}']
 )
 def test_arguments_are_sent_as_they_were_written(arguments: str) -> None:
-    said = assistant_blocks({"tool_calls": [call(arguments=arguments)]}, "m", Notes())
-    assert b'"input":' + arguments.encode() + b"}" in msgspec.json.encode(said.blocks)
-    assert said.plain[0]["input"] == msgspec.json.decode(arguments)
+    said, plain = assistant_blocks({"tool_calls": [call(arguments=arguments)]}, "m", Notes())
+    assert b'"input":' + arguments.encode() + b"}" in msgspec.json.encode(said)
+    assert plain[0]["input"] == msgspec.json.decode(arguments)
 
 
 def test_ids_that_the_provider_does_not_take_are_replaced() -> None:

@@ -48,8 +48,8 @@ def read(*messages: Any, known: Capabilities = PREFILL, notes: Notes | None = No
 def turns(said: Conversation) -> list[tuple[str, list[str]]]:
     """Roles, and of each block the text, the result or the id of the call."""
     return [
-        (turn.role, [one.get("text") or one.get("content") or one.get("id") for one in turn.plain])
-        for turn in said.turns
+        (turn["role"], [one.get("text") or one.get("content") or one.get("id") for one in turn["content"]])
+        for turn in said.plain
     ]
 
 
@@ -85,7 +85,7 @@ def test_results_and_what_the_user_says_next_are_one_turn() -> None:
         ("user", ["1", "2", "3", "4"]),
         ("assistant", ["a"]),
     ]
-    assert said.turns[2].plain[0] == {"type": "tool_result", "tool_use_id": "x", "content": "1"}
+    assert said.plain[2]["content"][0] == {"type": "tool_result", "tool_use_id": "x", "content": "1"}
 
 
 def test_results_come_before_what_the_user_says_between_them() -> None:
@@ -95,7 +95,7 @@ def test_results_come_before_what_the_user_says_between_them() -> None:
 
 def test_an_id_that_the_provider_does_not_take_is_the_same_in_both_places() -> None:
     said = read(user(), assistant(None, "functions.f:0"), tool("functions.f:0"))
-    call, result = said.turns[1].plain[0], said.turns[2].plain[0]
+    call, result = said.plain[1]["content"][0], said.plain[2]["content"][0]
     assert call["id"] == result["tool_use_id"] == identity_of("functions.f:0")
 
 
@@ -145,6 +145,7 @@ def test_later_system_messages_stay_where_they_may(messages: list[Any], expected
         (SYSTEM_TURNS, [user(), system("s"), user()]),
         (SYSTEM_TURNS, [user(), assistant(), system("s"), user()]),
         (SYSTEM_TURNS, [user(), system("s"), assistant(""), user()]),
+        (SYSTEM_TURNS, [user(), assistant(), system("s"), assistant(), user()]),
         (SYSTEM_TURNS, [user(), assistant(None, "x", "y"), tool("x"), system("s"), tool("y")]),
         (SYSTEM_TURNS, [user(), assistant(None, "x"), system("s"), tool("x")]),
     ],
@@ -153,7 +154,7 @@ def test_others_move_to_the_front_and_the_client_is_told(known: Capabilities, me
     notes = Notes()
     said = read(system("first"), *messages, known=known, notes=notes)
     assert said.system == [text("first"), text("s")]
-    assert "system" not in [turn.role for turn in said.turns]
+    assert "system" not in [turn["role"] for turn in said.sent]
     assert notes.warnings == ["messages: later system message moved to the front"]
     place = 1 + messages.index(system("s"))
     assert refused(system("first"), *messages, known=known, strict=True) == f"messages[{place}]"
@@ -243,16 +244,15 @@ conversations = st.lists(exchanges, max_size=6).map(
 
 @given(conversations, st.sampled_from([PREFILL, SYSTEM_TURNS]))
 def test_a_longer_conversation_begins_with_the_bytes_of_the_shorter(messages: list[Any], known: Capabilities) -> None:
-    sent = msgspec.json.encode(read(*messages, known=known).sent())
+    sent = msgspec.json.encode(read(*messages, known=known).sent)
     for length in range(1, len(messages)):
         if messages[length - 1]["role"] == "assistant":
             continue  # nobody asks for an answer to an answer
-        shorter = msgspec.json.encode(read(*messages[:length], known=known).sent())
+        shorter = msgspec.json.encode(read(*messages[:length], known=known).sent)
         assert sent.startswith(shorter.removesuffix(b"]}]"))  # the last turn may still grow
 
 
 @given(conversations)
 def test_what_is_sent_and_what_is_counted_say_the_same(messages: list[Any]) -> None:
     said = read(*messages)
-    sent = said.sent()
-    assert msgspec.json.decode(msgspec.json.encode(sent)) == said.decoded(sent)
+    assert msgspec.json.decode(msgspec.json.encode(said.sent)) == said.plain
