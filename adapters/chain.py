@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from adapters.tokens import estimate_message, estimate_tools
+from adapters.tokens import Counting, estimate, estimate_message, estimate_tools
 
 MARKS = ("cache_control", "prompt_cache_breakpoint")
 """Members of a message, a content part or a tool that direct the provider's cache and are not rendered. They move from
@@ -43,7 +43,7 @@ def segments(body: Mapping[str, Any]) -> list[bytes]:
     return [_segment(body.get("tools")) if body.get("tools") else b"", *map(_segment, _messages(body))]
 
 
-def chain(body: Mapping[str, Any], salt: bytes = b"") -> list[Link]:
+def chain(body: Mapping[str, Any], salt: bytes = b"", count: Counting = estimate) -> list[Link]:
     """The links of a chat body. `salt`: upstream, credential and whatever else keeps prompt caches apart."""
     tools = body.get("tools")
     model = body.get("model")
@@ -51,10 +51,10 @@ def chain(body: Mapping[str, Any], salt: bytes = b"") -> list[Link]:
     for part in (salt, model.encode("utf-8", "surrogatepass") if isinstance(model, str) else b""):
         hashed.update(b"%d:" % len(part) + part)
     hashed.update(_segment(tools) if tools else b"")
-    return extend([Link(hashed.digest(), estimate_tools(tools))], _messages(body))
+    return extend([Link(hashed.digest(), estimate_tools(tools, count))], _messages(body), count)
 
 
-def extend(links: Sequence[Link], more: Iterable[Any]) -> list[Link]:
+def extend(links: Sequence[Link], more: Iterable[Any], count: Counting = estimate) -> list[Link]:
     """`links` and one link for each of the messages that follow them: the chain of a conversation that grew.
 
     `links` must begin with a head, as `chain` makes it.
@@ -63,7 +63,7 @@ def extend(links: Sequence[Link], more: Iterable[Any]) -> list[Link]:
     digest, tokens = grown[-1]
     for message in more:
         digest = hashlib.blake2b(digest + _segment(message), digest_size=16).digest()
-        tokens += estimate_message(message)
+        tokens += estimate_message(message, count)
         grown.append(Link(digest, tokens))
     return grown
 

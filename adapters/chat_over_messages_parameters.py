@@ -55,6 +55,11 @@ ELSEWHERE = frozenset(
 )
 """What is translated, and what says nothing to this provider: keys of OpenAI's prompt cache, the form of the stream."""
 
+LITERAL = ("const", "default", "enum", "examples", "required")
+"""Members of a schema whose values are values, not schemas."""
+NAMING = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+"""Members that hold schemas by names of the client's own."""
+
 KNOWN = ELSEWHERE | REFUSED.keys() | DROPPED.keys() | frozenset(FORWARDED)
 
 
@@ -139,8 +144,12 @@ def stop_of(body: Mapping[str, Any]) -> list[str]:
     return stops
 
 
-def format_of(body: Mapping[str, Any], known: Capabilities) -> dict[str, Any] | None:
-    """The schema alone: `name`, `description` and `strict` have no equivalent, every schema is strict."""
+def format_of(body: Mapping[str, Any], known: Capabilities, notes: Notes) -> dict[str, Any] | None:
+    """The schema alone: `name`, `description` and `strict` have no equivalent, every schema is strict.
+
+    Anthropic refuses schemas with objects that do not exclude members beyond those named (users' reports, 2026-08).
+    OpenAI demands the same of a strict schema; of any other it is a change, and worth a warning.
+    """
     asked = body.get("response_format")
     if asked is None:
         return None
@@ -158,7 +167,31 @@ def format_of(body: Mapping[str, Any], known: Capabilities) -> dict[str, Any] | 
         raise Refused(400, "`schema` must be an object", param="response_format.json_schema.schema")
     if not known.structured:
         raise Refused(400, "this model can't answer by a schema", param="response_format")
-    return {"type": "json_schema", "schema": schema}
+    try:
+        closed = closed_schema(schema)
+    except RecursionError:
+        raise Refused(400, "the schema is nested too deeply", param="response_format.json_schema.schema") from None
+    if closed != schema:
+        notes.warn("response_format", "additionalProperties set to false")
+    return {"type": "json_schema", "schema": closed}
+
+
+def closed_schema(schema: Any) -> Any:
+    """The schema with every object in it closed; whatever else stands in it stays, in its order."""
+    if isinstance(schema, list):
+        return [closed_schema(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed: dict[str, Any] = {}
+    for name, value in schema.items():
+        if name in NAMING and isinstance(value, dict):
+            closed[name] = {each: closed_schema(part) for each, part in value.items()}
+        else:
+            closed[name] = value if name in LITERAL else closed_schema(value)
+    kinds = closed.get("type")
+    if "object" in (kinds if isinstance(kinds, list) else [kinds]) and closed.get("additionalProperties") is not False:
+        closed["additionalProperties"] = False
+    return closed
 
 
 def tier_of(body: Mapping[str, Any], notes: Notes) -> str | None:

@@ -54,7 +54,7 @@ def request(body: Mapping[str, Any], terms: Terms, known: Capabilities | None = 
         "model": terms.model,
         "max_tokens": limit,
         "thinking": thought.thinking,
-        "output_config": _output_config(body, thought, format_of(body, known)),
+        "output_config": _output_config(body, thought, format_of(body, known, notes)),
         "tools": tools,
         "tool_choice": choice,
         "system": _system(body, said.system, notes),

@@ -7,6 +7,7 @@ in the order of the table, whatever order they came in. Rules after the types of
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
@@ -27,6 +28,9 @@ STOPS = 4
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 TIERS = {"auto": "auto", "standard_only": "default"}
 
+OPENAI = re.compile(r"(?:^|/)(?:chatgpt-|gpt-(?!oss)|o\d)")
+"""Names of OpenAI's own models, also behind the name of a vendor."""
+
 Rule = Callable[[Any, str, Losses], dict[str, Any]]
 """(value, name, losses) -> the members that stand for it. Never called with null: null says nothing."""
 
@@ -46,7 +50,18 @@ def request(body: Mapping[str, Any], terms: Terms) -> Sent:
     for name, value in body.items():
         if name not in RULES and name not in ELSEWHERE and value is not None:
             losses.add(name)
+    out = _known(out, terms.model)
     return Sent("/chat/completions", _encode(out), out, losses.warnings())
+
+
+def _known(out: dict[str, Any], model: str) -> dict[str, Any]:
+    """The members that the servers of this model know, under the names they know: OpenAI's newer models refuse
+    `max_tokens`, many others have never heard of its new name (Mistral refuses it, Ollama has then no limit), nor of
+    members that are about OpenAI's accounts (read 2026-11)."""
+    if OPENAI.search(model) is not None:
+        return out
+    named = {"max_tokens" if name == "max_completion_tokens" else name: value for name, value in out.items()}
+    return {name: value for name, value in named.items() if name not in ("safety_identifier", "service_tier")}
 
 
 def _max_tokens(value: Any, name: str, losses: Losses) -> dict[str, Any]:

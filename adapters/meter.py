@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 
 from adapters.errors import Unfoldable
+from adapters.prices import Costs
 from adapters.sse import Frame
 from adapters.usage import Usage
 from adapters.vocabulary import Answer, Call, Clock, Form, Frames, Handler, Reply, Trace
 
-Price = Callable[[str, Usage], float | None]
-"""Model and usage to US dollars; None where the model's price is unknown."""
+Price = Callable[[str, Usage], Costs | None]
+"""Model and usage to US dollars by class; None where the model's price is unknown."""
 
 
 class Meter:
@@ -34,7 +35,8 @@ class Meter:
         trace = call.trace
         trace.usage = answer.usage()
         if trace.usage is not None:
-            trace.cost = self.price(call.model, trace.usage)
+            trace.costs = self.price(call.model, trace.usage)
+            trace.cost = None if trace.costs is None else trace.costs.total
         if not answer.streamed:  # of a stream whoever folds it may tell; folding costs more than passing it on
             try:
                 trace.finish = answer.dialect.finish(answer.message())

@@ -13,7 +13,7 @@ from adapters.errors import Refused
 from adapters.openai_responses_fold import fold, is_end, is_error, read
 from adapters.openai_responses_unfold import unfold
 from adapters.sse import Frame, frame_of
-from adapters.usage import Usage, count
+from adapters.usage import Usage, count, openai_writes
 from adapters.vocabulary import Dialect
 
 CONTINUES = ("previous_response_id", "conversation", "prompt")
@@ -183,16 +183,13 @@ def _usage(usage: dict[str, Any]) -> Usage | None:
     if not any(type(usage.get(name)) is int for name in ("input_tokens", "output_tokens")):
         return None
     details = mapping(usage.get("input_tokens_details"))
-    lifetimes = mapping(details.get("cache_write_tokens_details"))
     prompt, output = count(usage, "input_tokens"), count(usage, "output_tokens")
     read_ = min(count(details, "cached_tokens"), prompt)
-    long, short = count(lifetimes, "ttl_12h_tokens"), count(lifetimes, "ttl_30m_tokens")
-    written = min(max(count(details, "cache_write_tokens"), long + short), prompt - read_)
-    long = min(long, written)
+    short, long = openai_writes(details, prompt - read_)
     return Usage(
-        uncached=prompt - read_ - written,
+        uncached=prompt - read_ - short - long,
         read=read_,
-        write_30m=written - long,
+        write_30m=short,
         write_12h=long,
         output=output,
         reasoning=min(count(mapping(usage.get("output_tokens_details")), "reasoning_tokens"), output),

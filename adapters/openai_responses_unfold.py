@@ -12,9 +12,8 @@ from typing import Any
 
 import msgspec
 
-from adapters.body import mapping
 from adapters.errors import Unfoldable
-from adapters.openai_unfold import PIECES, cut
+from adapters.openai_unfold import cut, paired
 from adapters.sse import Frame, frame_of
 
 TERMINAL = {"completed": "response.completed", "incomplete": "response.incomplete"}
@@ -152,22 +151,10 @@ def _content(item: dict[str, Any], where: dict[str, Any]) -> Iterator[Event]:
 
 def _text(part: dict[str, Any], at: dict[str, Any]) -> Iterator[Event]:
     tokens = part.get("logprobs") if isinstance(part.get("logprobs"), list) else None
-    for piece, slice_ in _paired(part["text"], tokens or []):
+    for piece, slice_ in paired(part["text"], tokens or []):
         yield "response.output_text.delta", {**at, "delta": piece, "logprobs": slice_}
     annotations = part.get("annotations")
     for number, annotation in enumerate(annotations if isinstance(annotations, list) else ()):
         told = {**at, "annotation_index": number, "annotation": annotation}
         yield "response.output_text.annotation.added", told
     yield "response.output_text.done", {**at, "text": part["text"], "logprobs": tokens or []}
-
-
-def _paired(text: str, tokens: list[Any]) -> Iterator[tuple[str, list[Any]]]:
-    """Pieces of a text with their tokens: cut at tokens where these make up the text, else all with the first piece."""
-    words = [word for token in tokens if isinstance(word := mapping(token).get("token"), str)]
-    if text and len(words) == len(tokens) and "".join(words) == text:
-        size = -(-len(words) // PIECES)
-        for start in range(0, len(words), size):
-            yield "".join(words[start : start + size]), tokens[start : start + size]
-        return
-    for place, piece in enumerate(cut(text)):
-        yield piece, tokens if place == 0 else []

@@ -115,13 +115,13 @@ def _deltas(message: dict[str, Any], logprobs: dict[str, Any] | None) -> Iterato
     for name, text in texts.items():
         tokens = lists.get(name) if name in ("content", "refusal") else None
         absent = {other: None for other in ("content", "refusal") if other in lists}
-        for piece, slice_ in _paired(text, tokens or []):
+        for piece, slice_ in paired(text, tokens or []):
             yield {name: piece}, absent | {name: slice_} if slice_ else None
     for delta in _later(message):
         yield delta, None
 
 
-def _paired(text: str, tokens: list[Any]) -> Iterator[tuple[str, list[Any]]]:
+def paired(text: str, tokens: list[Any]) -> Iterator[tuple[str, list[Any]]]:
     """Pieces of a text with their tokens: cut at tokens where these make up the text, else all with the first piece."""
     words = [token.get("token") if type(token) is dict else None for token in tokens]
     if text and all(isinstance(word, str) for word in words) and "".join(map(str, words)) == text:

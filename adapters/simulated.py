@@ -191,7 +191,10 @@ class Simulated:
         wait = begun + self._timing.first(answer["usage"]["prompt_tokens"]) - self._clock()
         if wait > 0:
             await self._sleep(wait)
-        return self._whole(call, begun, self._chat, msgspec.json.encode(answer), raw)
+        reply = self._whole(call, begun, self._chat, msgspec.json.encode(answer), raw)
+        if call.dialect is not None:
+            reply.answer = Answer(call.dialect, body=reply.body)
+        return reply
 
     def _model(self, call: Call, begun: float, speech: Speech, name: str) -> Reply:
         """Anthropic's models are described by their names alone, as adapters ask what a model can."""

@@ -14,6 +14,7 @@ import msgspec
 _EOL = rb"(?>\r\n|\n|\r)"
 _END = re.compile(_EOL + _EOL)
 _LINE = re.compile(_EOL)
+_NAMED = re.compile(rb"event: [^\r\n]*\n")
 _BOM = b"\xef\xbb\xbf"
 
 MAX_FRAME = 16 * 1024 * 1024
@@ -66,10 +67,11 @@ class Frame:
 
 def _field(raw: bytes, name: bytes) -> bytes | None:
     """All values of one field, joined by LF."""
-    if raw.startswith(b"data: ") and name == b"data" and raw.endswith(b"\n\n"):
-        inner = raw[6:-2]
-        if b"\n" not in inner and b"\r" not in inner:
-            return inner  # nearly every event there is: one data line
+    if name == b"data" and raw.endswith(b"\n\n"):
+        # Nearly every event there is: one data line, with or without the event's name in front.
+        head, found, inner = raw[:-2].partition(b"data: ")
+        if found and (not head or _NAMED.fullmatch(head)) and b"\n" not in inner and b"\r" not in inner:
+            return inner
     values = []
     for line in _LINE.split(raw.removeprefix(_BOM)):
         key, colon, value = line.partition(b":")

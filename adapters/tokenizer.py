@@ -71,11 +71,16 @@ class TokenCounter:
         self._encodings: dict[str, Encoding] = {}
 
     def load(self) -> tuple[str, ...]:
-        """Reads what there is, and returns the names of the encodings. It takes up to a second of CPU: call it once, in
+        """Reads what there is, and returns `vocabularies`. It takes up to a second of CPU: call it once, in
         a thread (`asyncio.to_thread`). Meanwhile `count` estimates."""
         found = {name: encoding for name in FILES if (encoding := _encoding(name, self._places)) is not None}
         self._encodings = found
-        return tuple(found)
+        return self.vocabularies
+
+    @property
+    def vocabularies(self) -> tuple[str, ...]:
+        """Those that were found."""
+        return tuple(self._encodings)
 
     def count(self, text: str, model: str) -> Count:
         """Tokens of a text as such: neither a message's frame nor special tokens. Takes up to 0.5 µs per character."""

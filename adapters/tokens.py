@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 PER_MESSAGE = 4
@@ -69,7 +69,11 @@ def _bytes(runs: list[str]) -> int:
     return len("".join(runs).encode("utf-8", "surrogatepass"))
 
 
-def estimate_value(value: Any) -> int:
+Counting = Callable[[str], int]
+"""A text to its tokens: `estimate`, or a tokenizer."""
+
+
+def estimate_value(value: Any, count: Counting = estimate) -> int:
     """Tokens of any JSON value, written compactly. Without recursion: depth is the client's to choose."""
     total = 0
     texts: list[str] = []
@@ -91,52 +95,52 @@ def estimate_value(value: Any) -> int:
         else:
             total += 1 + item.bit_length() // 10 if isinstance(item, int) else 4
     # All at once: searching a text costs far less than beginning to search one.
-    return total + estimate(" ".join(texts))
+    return total + count(" ".join(texts))
 
 
-def estimate_message(message: Any) -> int:
+def estimate_message(message: Any, count: Counting = estimate) -> int:
     """Tokens of one chat message: text, parts, tool calls and the frame around them."""
     if not isinstance(message, Mapping):
-        return PER_MESSAGE + estimate_value(message)
-    total = PER_MESSAGE + _content(message.get("content"))
+        return PER_MESSAGE + estimate_value(message, count)
+    total = PER_MESSAGE + _content(message.get("content"), count)
     calls = message.get("tool_calls")
     for call in calls if isinstance(calls, list) else ():
-        total += PER_TOOL_CALL + _call(call)
+        total += PER_TOOL_CALL + _call(call, count)
     for name, value in message.items():
         if name not in _unseen and value is not None:
-            total += estimate_value(value)
+            total += estimate_value(value, count)
     return total
 
 
-def estimate_tools(tools: Any) -> int:
+def estimate_tools(tools: Any, count: Counting = estimate) -> int:
     """Tokens of the tool definitions of a request (None where it has none)."""
     if not tools:
         return 0
-    return estimate_value(tools) + (PER_TOOL * len(tools) if isinstance(tools, list) else 0)
+    return estimate_value(tools, count) + (PER_TOOL * len(tools) if isinstance(tools, list) else 0)
 
 
-def _content(content: Any) -> int:
+def _content(content: Any, count: Counting) -> int:
     if content is None:
         return 0
     if isinstance(content, list):
-        return sum(map(_part, content))
-    return estimate_value(content)
+        return sum([_part(part, count) for part in content])
+    return estimate_value(content, count)
 
 
-def _part(part: Any) -> int:
+def _part(part: Any, count: Counting) -> int:
     if not isinstance(part, Mapping):
-        return estimate_value(part)
+        return estimate_value(part, count)
     kind = part.get("type")
     if isinstance(kind, str) and kind in BLOBS:
         image = part.get("image_url")
         low = isinstance(image, Mapping) and image.get("detail") == "low"
         return IMAGE_LOW if low or part.get("detail") == "low" else BLOBS[kind]
     text = part.get("text")
-    return estimate(text) if isinstance(text, str) else estimate_value(part)
+    return count(text) if isinstance(text, str) else estimate_value(part, count)
 
 
-def _call(call: Any) -> int:
+def _call(call: Any, count: Counting) -> int:
     function = call.get("function") if isinstance(call, Mapping) else None
     if not isinstance(function, Mapping):
-        return estimate_value(call)
-    return estimate_value(function.get("name") or "") + estimate_value(function.get("arguments") or "")
+        return estimate_value(call, count)
+    return estimate_value(function.get("name") or "", count) + estimate_value(function.get("arguments") or "", count)

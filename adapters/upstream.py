@@ -13,6 +13,7 @@ from typing import NamedTuple
 import aiohttp
 from yarl import URL
 
+from adapters.dress import Dress, dressed
 from adapters.errors import Refused, Unfoldable, UpstreamError
 from adapters.exchange import Chunks, Events, read_all
 from adapters.vocabulary import Answer, Call, Clock, Form, Headers, Lines, Reply, Sleep, Trace
@@ -40,8 +41,6 @@ ADDED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
 REMEMBERED = 1024
 """Sets of header lines and targets that are remembered."""
-
-CREDENTIALS = ("authorization", "api-key", "x-api-key")
 
 RETRIED = frozenset({408, 429, 500, 502, 503, 504, 529})
 
@@ -74,9 +73,8 @@ class Outgoing(NamedTuple):
 class Upstream:
     """The innermost handler: one provider at `base_url` (everything in front of a call's target).
 
-    `chance` draws uniformly from [0, 1). With `api_key` the client's credentials are replaced by it, else they are
-    passed on. Raises `UpstreamError` where no
-    answer could be had; an answer of any status is a `Reply`.
+    `chance` draws uniformly from [0, 1). `dress` says what becomes of the client's header lines. Raises `UpstreamError`
+    where no answer could be had; an answer of any status is a `Reply`.
     """
 
     def __init__(
@@ -84,7 +82,7 @@ class Upstream:
         session: aiohttp.ClientSession,
         base_url: str,
         *,
-        api_key: str | None,
+        dress: Dress,
         patience: Patience,
         retries: Retries,
         clock: Clock,
@@ -94,7 +92,7 @@ class Upstream:
     ) -> None:
         self.session = session
         self.base_url = base_url.rstrip("/")
-        self.api_key = api_key
+        self.dress = dress
         self.patience, self.retries = patience, retries
         self.clock, self.sleep, self.chance, self.wall = clock, sleep, chance, wall
         self._urls: dict[str, URL] = {}
@@ -109,7 +107,7 @@ class Upstream:
         last = self.retries.times if replayable else 0
         attempt = 0
         while True:
-            call.trace.attempts = attempt + 1
+            call.trace.attempts += 1
             wait: float | None
             try:
                 response = await self._send(call)
@@ -174,8 +172,6 @@ class Upstream:
 
     def _filtered(self, call: Call) -> Outgoing:
         dropped = NOT_SENT | named_by_connection(call.headers)
-        if self.api_key is not None:
-            dropped = dropped | frozenset(CREDENTIALS)
         if call.dialect is not None:
             dropped = dropped | {"accept-encoding"}
         # One spelling for each name: of two lines that differ in letter case aiohttp would send the second only.
@@ -188,8 +184,7 @@ class Upstream:
         if call.dialect is not None:
             # An answer that is read here and may be replayed to another client must not depend on this one's codings.
             kept.append(("Accept-Encoding", "identity"))
-        if self.api_key is not None:
-            kept.append(("Authorization", f"Bearer {self.api_key}"))
+        kept = dressed(kept, self.dress)
         sent = {name.lower() for name, _ in kept}
         return Outgoing(kept, tuple(name for name in ADDED if name.lower() not in sent))
 

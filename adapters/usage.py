@@ -30,6 +30,19 @@ class Usage(NamedTuple):
     def prompt(self) -> int:
         return self.uncached + self.read + self.write_5m + self.write_1h + self.write_30m + self.write_12h
 
+    def classes(self) -> dict[str, int]:
+        """Tokens of every class, each counted once: `output` without its reasoning."""
+        return {
+            "uncached": self.uncached,
+            "read": self.read,
+            "write_5m": self.write_5m,
+            "write_30m": self.write_30m,
+            "write_1h": self.write_1h,
+            "write_12h": self.write_12h,
+            "output": self.output - self.reasoning,
+            "reasoning": self.reasoning,
+        }
+
 
 MOST = 2**53
 """A count above this is nonsense: no float holds it exactly, and a larger one may fit into none."""

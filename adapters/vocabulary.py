@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from adapters.errors import Unfoldable
+from adapters.prices import Costs
 from adapters.sse import Frame
 from adapters.usage import Usage
 
@@ -104,6 +105,8 @@ class Trace:
     attempts: int = 0
     usage: Usage | None = None
     cost: float | None = None
+    costs: Costs | None = None
+    """The same by class of tokens, of what an upstream was asked for this request."""
     saved: float | None = None
     finish: str = ""
     error: str = ""
@@ -279,6 +282,8 @@ class Sent(NamedTuple):
     parsed: dict[str, Any]
     warnings: tuple[str, ...] = ()
     """What was dropped or changed on the way, each a short ASCII text that begins with the parameter's name."""
+    stateful: str = ""
+    """What the provider's dialect says of it (`Dialect.stateful`): a client may have sent what only that one knows."""
 
 
 class Way(NamedTuple):

@@ -235,7 +235,8 @@ class Seat:
             return
         trace.source = "collapsed"
         trace.why, trace.usage, trace.finish, trace.error = facts.why, facts.usage, facts.finish, facts.error
-        trace.cost, trace.saved, trace.upstream_seconds = 0.0, facts.cost, facts.upstream_seconds
+        trace.cost, trace.upstream_seconds = 0.0, facts.upstream_seconds
+        trace.saved = None if facts.cost is None else facts.cost + (facts.saved or 0.0)
 
     async def aclose(self) -> None:
         """Leaves the flight. Of those who stayed to the end the first pays; a last one who leaves early does too."""

@@ -82,7 +82,8 @@ class Exact:
             elif self._too_old(entry, call.controls):
                 call.trace.why = "request"
         reply = await self._fetch(call)
-        if reply.source == "upstream" and reply.answer is not None and not call.controls.no_store:
+        kept = not call.controls.no_store and not call.trace.refused_to_store
+        if kept and reply.source == "upstream" and reply.answer is not None:
             await self._keep(call, reply, reply.answer)
         return reply
 
@@ -134,7 +135,7 @@ class Exact:
     async def store(self, call: Call, reply: Reply, answer: Answer) -> None:
         """Keeps a complete answer, if the policy has nothing against it; returns when it is in every level."""
         trace = call.trace
-        objection = self.policy.objection(answer)
+        objection = trace.refused_to_store or self.policy.objection(answer)
         longest, asked = self.levels.ttl, call.controls.ttl
         ttl = longest if asked is None else min(asked, longest)
         if objection or ttl <= 0:
@@ -142,8 +143,7 @@ class Exact:
             return
         shape, body = _stored_form(answer, call)
         trace.finish = trace.finish or (answer.dialect.finish(answer.message()) if shape is Shape.MESSAGE else "")
-        usage = answer.usage()
-        now = self.clock()
+        told, now = answer.usage(), self.clock()
         entry = Entry(
             key=key_of(call),
             tenant=call.tenant,
@@ -153,8 +153,8 @@ class Exact:
             status=reply.status,
             headers=_kept(reply, shape),
             body=body,
-            with_usage=call.wants_usage or (shape is Shape.MESSAGE and usage is not None),
-            usage=usage,
+            with_usage=call.wants_usage or (shape is Shape.MESSAGE and told is not None),
+            usage=trace.usage or told,  # the meter read it in the provider's own words, which say more
             cost=trace.cost,
             stored_at=now,
             expires_at=now + ttl,

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from adapters.embeddings import Item, Part, items_of, model_of, narrowed, put_together, take_apart, weight
 from adapters.errors import Unfoldable, UpstreamError
+from adapters.prices import Costs
 from adapters.usage import Usage
 from adapters.vocabulary import Answer, Call, Clock, Form, Handler, Reply
 from cache.bills import NOTHING, Bill, shared, total
@@ -175,14 +176,15 @@ class Items:
     async def _billed(self, call: Call) -> tuple[Reply, Bill]:
         """The reply and what it cost; the trace tells what all of them cost, where there are several."""
         trace = call.trace
-        before = Bill(trace.usage, trace.cost)
-        trace.usage = trace.cost = None
+        before, spent = Bill(trace.usage, trace.cost), trace.costs
+        trace.usage = trace.cost = trace.costs = None
         bill = NOTHING
         try:
             reply = await self.inner(call)
             bill = Bill(trace.usage, trace.cost)
         finally:
             trace.usage, trace.cost = total([each for each in (before, bill) if each.usage is not None])
+            trace.costs = _both(spent, trace.costs)
         return reply, bill
 
     def _merged(
@@ -268,6 +270,12 @@ def _parts(reply: Reply, count: int) -> list[Part]:
     if len(parts) != count:
         raise Unfoldable(f"{len(parts)} embeddings for {count} items")
     return parts
+
+
+def _both(one: Costs | None, other: Costs | None) -> Costs | None:
+    if one is None or other is None:
+        return one or other
+    return Costs(*map(sum, zip(one, other, strict=True)))
 
 
 def _weights(wanted: Sequence[tuple[bytes, Item]]) -> list[int]:

@@ -29,7 +29,14 @@ IGNORED: dict[str, str] = {
 }
 """Top-level members of a body that are no part of the key, each with its reason. The complete list."""
 
-STEERING_HEADERS = ("openai-organization", "openai-project", "openai-beta")
+STEERING_HEADERS = (
+    "openai-organization",
+    "openai-project",
+    "openai-beta",
+    "anthropic-version",
+    "anthropic-beta",
+    "anthropic-workspace-id",
+)
 """Request headers that choose whose account or which behaviour answers. The credential counts through the tenant."""
 
 PLACEHOLDER = "\x00warmgate: the text of the last user message"

@@ -18,7 +18,7 @@ class Policy:
 
     def cacheable(self, call: Call) -> bool:
         """Whether this request may be answered from memory, shared while in flight, and kept."""
-        if call.dialect is None or call.dialect.stateful(call.parsed):
+        if call.dialect is None or call.dialect.stateful(call.parsed) or (call.sent and call.sent.stateful):
             return False
         # What was dropped on the way to the provider did not ask it for anything.
         asked = call.sent.parsed if call.sent is not None else call.parsed

@@ -9,46 +9,41 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.request import getproxies, proxy_bypass
 
-import aiohttp
 from aiohttp import web
-from yarl import URL
 
-from adapters.ask_usage import AskUsage
+from adapters.anthropic_messages import ANTHROPIC_MESSAGES
 from adapters.errors import Unfoldable
-from adapters.meter import Meter
 from adapters.openai_chat import OPENAI_CHAT
-from adapters.simulated import Simulated, Timing
+from adapters.openai_embeddings import OPENAI_EMBEDDINGS
+from adapters.openai_responses import OPENAI_RESPONSES
 from adapters.tasks import Tasks
-from adapters.upstream import Patience, Retries, Upstream
 from adapters.vocabulary import PLAIN, Call, Handler
-from cache.coalesce import Coalesce
+from cache.coalesce import Coalesce, Peek
 from cache.controls import member_of
 from cache.disk import Disk
-from cache.exact import Admission, Exact
+from cache.exact import Exact
+from cache.items import Items
 from cache.levels import Levels
 from cache.memory import Memory
 from cache.policy import Policy
-from proxy.config import SIMULATED, Settings
-from proxy.config_rules import located, provider_key, resolve_keys, store_path, stores_on_disk
-from proxy.edge import Edge, Operation
+from proxy.config import Settings
+from proxy.config_rules import located, resolve_keys, store_path, stores_on_disk
+from proxy.edge import Door, Edge, Operation
 from proxy.events import Event, Sink, log_event
 from proxy.metrics import CONTENT_TYPE, Metrics, exposition
 from proxy.peers import Peers
-from proxy.pricing import prices_of
 from proxy.record import Recorder
+from proxy.replay_facts import ROUTES
 from proxy.respond import SERVER
 from proxy.secret import install_secret
-from proxy.tenants import Admitted, Managed, PassThrough, Tenancy, Trusted
+from proxy.tenants import Managed, PassThrough, Tenancy
+from proxy.upstreams import Upstreams, World, connect
 
 OURS = {"Server": SERVER}
-
-DIALECTS = {"/chat/completions": OPENAI_CHAT}
-"""Routes (below /v1) whose bodies are read; all others pass through."""
 
 
 @dataclass(slots=True)
@@ -56,18 +51,16 @@ class App:
     """A running proxy without its listening socket."""
 
     edge: Edge
-    exact: Exact | None
-    coalesce: Coalesce | None
     levels: Levels
     metrics: Metrics
     tasks: Tasks
-    session: aiohttp.ClientSession
+    upstreams: Upstreams
     recorder: Recorder | None
 
     async def close(self, deadline: float) -> None:
         """Lets flights end within `deadline` seconds, then closes what is open."""
         await self.tasks.drain(deadline)
-        await self.session.close()
+        await self.upstreams.close()
         if self.recorder is not None:
             await self.recorder.close()
         await self.levels.close()
@@ -76,39 +69,39 @@ class App:
 async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, peers: Path | None = None) -> App:
     """The proxy; with `peers`, a directory, as the worker of this index among others on the same port."""
     tasks = Tasks()
-    session = _session(settings)
     levels = _levels(settings, env)
     await levels.open()
-    tenancy, admitted = _tenancy(settings, env)
-    provider = _provider(settings, env, session)
-    admission: Admission = Trusted()
-    if admitted:
-        provider = admission = Admitted(provider, window=settings.tenants.revalidate, clock=time.time)
+    tenancy, verify = _tenancy(settings, env)
+    world = World(time.time, time.perf_counter, asyncio.sleep, random.Random().random)
+    upstreams = connect(settings, env, world, verify=verify)
 
-    # The onion, innermost first. Leaving a layer out is leaving out its line.
-    exact = coalesce = None
-    handler: Handler = Meter(provider, prices_of(settings, time.time()).cost, time.perf_counter)
-    if settings.upstream.stream_usage == "always":
-        handler = AskUsage(handler)
-    # Warm(handler, ...)       gates siblings and warms the shared prefix
-    # Prune(handler, ...)      pruning hooks, in front of the warm call
-    # Semantic(handler, ...)   equivalent questions, allowed to refuse
-    kept, shared = settings.cache.exact, settings.cache.coalesce
+    # The onions, innermost first. Leaving a layer out is leaving out its line.
+    kept = settings.cache.exact
     policy = Policy(any_temperature=kept.temperature == "any", max_answer=kept.max_answer)
-    if settings.cache.enabled and kept.enabled:
-        handler = exact = Exact(handler, levels, policy, admission, time.time)
-    if settings.cache.enabled and shared.enabled:
-        peek, unproven = exact.peek if exact else _nothing, _credential if admitted else _nobody
-        coalesce = Coalesce(handler, peek, policy.cacheable, unproven, tasks, shared.ahead, shared.max_bytes)
-        handler = coalesce
+    caches, shared = settings.cache.enabled and kept.enabled, _shared(settings, tasks, verify=verify)
+    talking: Handler = upstreams.router
+    # Warm(talking, ...)       gates siblings and warms the shared prefix
+    # Prune(talking, ...)      pruning hooks, in front of the warm call
+    # Semantic(talking, ...)   equivalent questions, allowed to refuse
+    exact = Exact(talking, levels, policy, upstreams.admission, time.time) if caches else None
+    talking = shared(exact or talking, exact.peek if exact else _nothing, policy.cacheable)
+
+    embedding: Handler = upstreams.router
+    items = Items(embedding, levels, upstreams.admission, time.time, max_item=kept.max_answer) if caches else None
+    embedding = shared(items or embedding, items.peek if items else _nothing, _always)
 
     metrics = Metrics(levels.stats)
     where = settings.record.dir
     recorder = Recorder(located(where, env), started=time.time(), pid=os.getpid()) if where else None
     edge = Edge(
-        handler,
-        provider,
-        dialects=DIALECTS,
+        {
+            "/chat/completions": Door(OPENAI_CHAT, talking, "chat"),
+            "/messages": Door(ANTHROPIC_MESSAGES, talking, "messages"),
+            "/responses": Door(OPENAI_RESPONSES, talking, "responses"),
+            "/embeddings": Door(OPENAI_EMBEDDINGS, embedding, "embeddings"),
+        },
+        upstreams.router.elsewhere,
+        routing=upstreams.router.routing,
         tenancy=tenancy,
         operations={},
         sinks=_sinks(settings, metrics, recorder),
@@ -117,28 +110,23 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
         wall=time.time,
     )
     edge.operations = _operations(settings, edge, metrics, _peers(peers, index, metrics, tasks))
-    return App(edge, exact, coalesce, levels, metrics, tasks, session, recorder)
+    return App(edge, levels, metrics, tasks, upstreams, recorder)
 
 
-def _session(settings: Settings) -> aiohttp.ClientSession:
-    connector = aiohttp.TCPConnector(limit=settings.upstream.connections, keepalive_timeout=60)
-    return aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        proxy=_outbound_proxy(settings.upstream.base_url),
-        max_line_size=65536,
-        max_field_size=65536,
-    )
+Eligible = Callable[[Call], bool]
 
 
-def _outbound_proxy(base_url: str) -> str | None:
-    """What the usual variables (HTTPS_PROXY, NO_PROXY...) say about this provider, asked once: aiohttp's `trust_env`
-    asks in a thread for every request, which costs more than the request."""
-    url = URL(base_url) if base_url != SIMULATED else None
-    if url is None or url.host is None or proxy_bypass(url.host):
-        return None
-    return getproxies().get(url.scheme)
+def _shared(settings: Settings, tasks: Tasks, *, verify: bool) -> Callable[[Handler, Peek, Eligible], Handler]:
+    """What puts the coalescing layer around an onion, or leaves it as it is."""
+    shared = settings.cache.coalesce
+
+    def around(inner: Handler, peek: Peek, eligible: Eligible) -> Handler:
+        if not (settings.cache.enabled and shared.enabled):
+            return inner
+        unproven = _credential if verify else _nobody
+        return Coalesce(inner, peek, eligible, unproven, tasks, shared.ahead, shared.max_bytes)
+
+    return around
 
 
 def _levels(settings: Settings, env: Mapping[str, str]) -> Levels:
@@ -152,7 +140,7 @@ def _levels(settings: Settings, env: Mapping[str, str]) -> Levels:
 
 
 def _tenancy(settings: Settings, env: Mapping[str, str]) -> tuple[Tenancy, bool]:
-    """How callers are told apart, and whether the provider has to be asked about their credentials."""
+    """How callers are told apart, and whether the providers have to be asked about their credentials."""
     share = settings.tenants.share_cache
     if settings.tenants.mode == "managed":
         return Managed(resolve_keys(settings, env), share_cache=share), False
@@ -160,27 +148,12 @@ def _tenancy(settings: Settings, env: Mapping[str, str]) -> tuple[Tenancy, bool]
     return PassThrough(secret, share_cache=share), settings.tenants.verify
 
 
-def _provider(settings: Settings, env: Mapping[str, str], session: aiohttp.ClientSession) -> Handler:
-    up = settings.upstream
-    if up.base_url == SIMULATED:
-        pace = settings.simulated
-        timing = Timing(pace.first_token, pace.tokens_per_second, pace.prefill_per_second)
-        return Simulated(OPENAI_CHAT, timing, sleep=asyncio.sleep, clock=time.perf_counter, seed=pace.seed)
-    return Upstream(
-        session,
-        up.base_url,
-        api_key=provider_key(settings, env),
-        patience=Patience(up.connect_timeout, up.first_byte_timeout, up.read_timeout),
-        retries=Retries(up.retries, up.retry_max_wait),
-        clock=time.perf_counter,
-        sleep=asyncio.sleep,
-        chance=random.Random().random,
-        wall=time.time,
-    )
-
-
 def _nothing(call: Call) -> None:
     return None
+
+
+def _always(call: Call) -> bool:
+    return True
 
 
 def _credential(call: Call) -> str:
@@ -205,7 +178,7 @@ def _sinks(settings: Settings, metrics: Metrics, recorder: Recorder | None) -> l
 def _recording(recorder: Recorder) -> Sink:
     def sink(event: Event) -> None:
         call, message = event.call, None
-        if call is None or call.dialect is None or not call.parsed or event.status >= 400:
+        if call is None or not call.parsed or event.status >= 400 or event.route not in ROUTES:
             return
         if event.answer is not None:
             try:
@@ -216,7 +189,8 @@ def _recording(recorder: Recorder) -> Sink:
         body = call.parsed
         if call.controls != PLAIN and "cache" not in body:
             body = {**body, "cache": member_of(call.controls)}  # said in a header, and headers are not recorded
-        recorder.record(call.tenant, call.headers.get("x-session-id", ""), body, message, usage, event.at)
+        session = call.headers.get("x-session-id", "")
+        recorder.record(call.tenant, session, body, message, usage, event.at, event.route)
 
     return sink
 

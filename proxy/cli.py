@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from adapters.tokenizer import TokenCounter
 from proxy import config_command, demo, log, replay, serve
 from proxy.config import Settings
 from proxy.config_file import load, loads
 from proxy.config_problem import ConfigError
-from proxy.config_rules import provider_key, resolve_keys, stores_on_disk
+from proxy.config_rules import secrets_of, stores_on_disk
 from proxy.pricing import prices_of
 
 
@@ -81,8 +82,8 @@ def settings_of(options: argparse.Namespace, *, needs: bool = True) -> Settings:
 
 def _run_serve(options: argparse.Namespace) -> int:
     settings = settings_of(options)
-    secrets = set(resolve_keys(settings, os.environ)) | {provider_key(settings, os.environ) or ""}
-    log.setup(settings.log.level, settings.log.format, sys.stderr, secrets=secrets - {""})
+    secrets = secrets_of(settings, os.environ)
+    log.setup(settings.log.level, settings.log.format, sys.stderr, secrets=secrets)
     return serve.serve(settings, os.environ)
 
 
@@ -104,6 +105,8 @@ def _run_replay(options: argparse.Namespace) -> int:
     if ttl is None and options.config is not None:
         levels = settings.cache.multi_level
         ttl = max(levels.l1.ttl * levels.l1.enabled, levels.l2.ttl * stores_on_disk(settings))
+    counter = TokenCounter(None, os.environ)
+    counter.load()
     asked = replay.Options(
         files=tuple(options.files),
         strategies=tuple(name for name in options.strategy.split(",") if name),
@@ -111,6 +114,7 @@ def _run_replay(options: argparse.Namespace) -> int:
         ttl=ttl,
         json=options.json,
         prices=prices_of(settings, time.time()),
+        counter=counter,
     )
     return replay.run(asked, sys.stdout, sys.stderr)
 

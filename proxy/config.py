@@ -16,6 +16,7 @@ MASK = "****"
 """What stands for a secret wherever settings are shown; nothing of the secret is in it, not even its length."""
 
 SIMULATED = "simulated"
+OPENAI = "https://api.openai.com/v1"
 
 Size = Annotated[int, Meta(ge=1, extra={"form": "bytes"})]
 """Bytes. Written as a number, or with B, kB, MB, GB, TB (powers of 1,000), KiB, MiB, GiB, TiB (of 1,024)."""
@@ -38,6 +39,8 @@ Variable = Annotated[str, Meta(extra={"form": "variable"})]
 Secret = Annotated[str, Meta(extra={"form": "secret"})]
 Name = Annotated[str, Meta(extra={"form": "name"})]
 Text = Annotated[str, Meta(extra={"form": "text"})]
+HeaderValue = Annotated[str, Meta(extra={"form": "header"})]
+"""The value of a header line, or `$NAME` for that of an environment variable."""
 
 
 def masked_url(url: str) -> str:
@@ -79,12 +82,28 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Upstream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The provider behind the proxy."""
+    """A provider behind the proxy."""
 
-    base_url: Url = "https://api.openai.com/v1"
-    """What a client would have had as its base URL, or the word `simulated` for the provider inside the proxy."""
+    base_url: Url | None = None
+    """Everything in front of `/chat/completions` or `/messages`, or the word `simulated` for the provider inside the
+    proxy. Null: known from its name in `upstreams` (see `proxy/providers.py`); that of `upstream` is OpenAI's."""
+    speaks: Literal["openai", "anthropic", "both"] | None = None
+    """Whose API it has; a request in the other's is translated. Null: known from its name, else `openai`."""
     api_key_env: Variable | None = None
     """Managed mode: the variable that holds the provider's key. The key itself never stands in a file."""
+    auth: Literal["bearer", "x-api-key", "api-key"] | None = None
+    """The header that carries a key of the proxy's. Null: `bearer`; `x-api-key` with an `anthropic_version` before
+    2026-10-21. Azure takes `api-key`."""
+    headers: dict[str, HeaderValue] = {}
+    """Sent with every request. A value such as `$NAME` is taken from that environment variable."""
+    anthropic_version: Text = "2026-10-21"
+    """Sent for clients that send none; from 2026-10-21 on sampling parameters are an error at the provider."""
+    max_tokens: Count | None = None
+    """Translated requests without a limit get this one. Null: the most that the model can."""
+    unsupported: Literal["warn", "reject"] = "warn"
+    """Translated requests: parameters that the provider does not have are dropped with a warning, or refused."""
+    reasoning_content: bool = False
+    """Whether clients of chat completions see the thinking of Claude models."""
     connect_timeout: Span = 10.0
     """Seconds."""
     first_byte_timeout: Span = 600.0
@@ -101,10 +120,32 @@ class Upstream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`always` asks for the usage chunk on every stream and takes it out again where the client had not asked."""
 
     def __repr__(self) -> str:
-        return f"Upstream(base_url={masked_url(self.base_url)!r}, api_key_env={self.api_key_env!r})"
+        return f"Upstream(base_url={masked_url(self.base_url or '')!r}, api_key_env={self.api_key_env!r})"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        return [("base_url", masked_url(self.base_url)), ("api_key_env", self.api_key_env)]
+        return [("base_url", masked_url(self.base_url or "")), ("api_key_env", self.api_key_env)]
+
+
+class Fallback(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An upstream to ask where nothing can be had from those before it."""
+
+    upstream: Name
+    send_as: Text | None = None
+    """The model's name there; `*` in it stands for the name the client sent. Null: that name."""
+
+
+class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which upstream answers which models. The first route that matches counts."""
+
+    model: Text
+    """A name, or a pattern with `*`, `?` and `[...]`."""
+    upstream: Name
+    """A name in `upstreams`, one that is known, or `default` for `upstream`."""
+    send_as: Text | None = None
+    """The model's name there; `*` in it stands for the name the client sent. Null: that name."""
+    fallback: tuple[Fallback, ...] = ()
+    """Managed mode: asked in their order where a connection fails, or the answer is 429 or 5xx, and only before its
+    first byte."""
 
 
 class Key(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -270,7 +311,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     listen: Listen = Listen()
     limits: Limits = Limits()
-    upstream: Upstream = Upstream()
+    upstream: Upstream = Upstream(base_url=OPENAI)
+    upstreams: dict[str, Upstream] = {}
+    """Further providers, by names of your own or ones that are known."""
+    routes: tuple[Route, ...] = ()
+    """Models that go elsewhere than to `upstream`. None: Claude models go to Anthropic, where `upstream` is OpenAI."""
     tenants: Tenants = Tenants()
     cache: Cache = Cache()
     record: Record = Record()

@@ -11,6 +11,7 @@ from proxy.config import Settings, masked_url
 from proxy.config_file import dump, load, loads
 from proxy.config_problem import ConfigError
 from proxy.config_rules import store_path, stores_on_disk
+from proxy.providers import network, ways
 
 
 def check(
@@ -58,13 +59,24 @@ def summary(settings: Settings, env: Mapping[str, str]) -> list[tuple[str, str]]
     ]
     return [
         ("listens", f"{where}, {listen.workers} worker{'s' if listen.workers > 1 else ''}"),
-        ("upstream", masked_url(settings.upstream.base_url)),
+        ("upstream", masked_url(str(settings.upstream.base_url))),
+        *_routes(settings),
         ("tenants", who if tenants.mode == "managed" else "pass_through: each client's own provider key"),
         ("shared", "one cache for all tenants" if tenants.share_cache else "nothing between tenants"),
         ("cache", ", ".join(parts) if cache.enabled and parts else "off"),
         ("disk", str(store_path(settings, env)) if stores_on_disk(settings) else "no answers on disk"),
         ("records", settings.record.dir or "nothing"),
     ]
+
+
+def _routes(settings: Settings) -> list[tuple[str, str]]:
+    """Which models go elsewhere, each with its upstreams in their order."""
+    net = network(settings)
+    lines = []
+    for route in net.routes:
+        where = [masked_url(str(net.upstreams[way.upstream].base_url)) for way in ways(route)]
+        lines.append(("route", f"{route.model} -> {', then '.join(where)}"))
+    return lines
 
 
 def _effective(

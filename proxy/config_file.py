@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from msgspec.structs import replace
 
-from proxy.config import MASK, Settings, masked_url
+from proxy.config import MASK, OPENAI, Settings, masked_url
 from proxy.config_problem import ConfigError, Place, Problem, Trail
 from proxy.config_rules import Objection, contradictions, unmet
 from proxy.config_value import SCHEMA, Item, Word, read, settings, written
+from proxy.providers import variable_of
 
 LONGEST = 1024**2
 """Bytes of a file."""
@@ -97,12 +99,18 @@ def dump(effective: Settings, mask: bool = True) -> str:
 
 def variables() -> dict[str, str]:
     """The environment variable of every setting that is a single value, with its path."""
-    single = (trail for trail in settings() if trail not in (("tenants", "keys"), ("prices",)))
+    single = (trail for trail in settings() if trail not in LISTS)
     return {f"WARMGATE_{'_'.join(trail).upper()}": ".".join(trail) for trail in single}
 
 
+LISTS: tuple[Trail, ...] = (("tenants", "keys"), ("prices",), ("upstreams",), ("routes",), ("upstream", "headers"))
+"""Settings that are no single value, so that no variable can hold them."""
+
+
 def _masked(form: str, text: str) -> str:
-    return {"secret": lambda text: MASK, "url": masked_url}.get(form, str)(text)
+    if form == "secret" or (form == "header" and variable_of(text) is None):
+        return MASK
+    return masked_url(text) if form == "url" else text
 
 
 def _settled(root: Item, problems: list[Problem], env: Mapping[str, str] | None) -> Settings:
@@ -113,6 +121,8 @@ def _settled(root: Item, problems: list[Problem], env: Mapping[str, str] | None)
     problems.extend(Problem(entry.trail, entry.message, _place(root, entry.trail)) for entry in sound)
     if problems:
         raise ConfigError(problems)
+    if result.upstream.base_url is None:
+        return replace(result, upstream=replace(result.upstream, base_url=OPENAI))
     return result
 
 

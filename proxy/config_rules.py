@@ -6,17 +6,27 @@ depend on them (`check`, `serve`): a configuration must be readable on a machine
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from proxy.config import SIMULATED, Settings
+from proxy.config import SIMULATED, Settings, Upstream
 from proxy.config_problem import ConfigError, Problem, Trail
 from proxy.config_value import TEXTS
+from proxy.providers import DEFAULT, KNOWN, keyless, network, variable_of, ways
 
 KEYS: Trail = ("tenants", "keys")
 MODE: Trail = ("tenants", "mode")
 PROVIDER: Trail = ("upstream", "api_key_env")
+
+NEEDS_KEY = "managed mode needs the name of the variable that holds the provider's key"
+ONLY_MANAGED = "takes effect only with `tenants.mode: managed`"
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A token (RFC 9110 §5.6.2)."""
+
+SHORTEST_SECRET = 8
+"""Characters; a shorter value of a header (`1`, `true`) is none, and taking it out of logs would tear them up."""
 
 SOCKET_LIMIT = 107
 """Bytes of a Unix socket's path (unix(7): 108 with the final NUL; macOS allows 103)."""
@@ -37,17 +47,54 @@ def contradictions(settings: Settings) -> Iterator[Objection]:
         if not tenants.keys:
             yield Objection(KEYS, "managed mode needs at least one key", (MODE,))
         if upstream.api_key_env is None and upstream.base_url != SIMULATED:
-            message = "managed mode needs the name of the variable that holds the provider's key"
-            yield Objection(PROVIDER, message, (MODE, ("upstream", "base_url")))
+            yield Objection(PROVIDER, NEEDS_KEY, (MODE, ("upstream", "base_url")))
     else:
         # Ignored in silence, both would leave their author with a proxy that is open where it looks closed.
         if tenants.keys:
             yield Objection(KEYS, "keys take effect only with `tenants.mode: managed`", (MODE,))
         if upstream.api_key_env is not None:
-            yield Objection(PROVIDER, "takes effect only with `tenants.mode: managed`", (MODE,))
+            yield Objection(PROVIDER, ONLY_MANAGED, (MODE,))
     if settings.listen.unix is not None and settings.listen.workers > 1:
         yield Objection(("listen", "workers"), "a Unix socket is served by one process", (("listen", "unix"),))
     yield from _key_entries(settings)
+    yield from _upstreams(settings)
+    yield from _routes(settings)
+
+
+def _upstreams(settings: Settings) -> Iterator[Objection]:
+    for name, upstream in settings.upstreams.items():
+        trail: Trail = ("upstreams", name)
+        if name == DEFAULT or TEXTS["name"](name):
+            yield Objection(trail, "is taken: it stands for `upstream`" if name == DEFAULT else TEXTS["name"](name))
+        if upstream.base_url is None and name not in KNOWN:
+            yield Objection((*trail, "base_url"), f"is missing; known without one: {', '.join(KNOWN)}")
+        if upstream.api_key_env is not None and settings.tenants.mode != "managed":
+            yield Objection((*trail, "api_key_env"), ONLY_MANAGED, (MODE,))
+    for name, upstream in (("upstream", settings.upstream), *settings.upstreams.items()):
+        for header in upstream.headers:
+            if not HEADER_NAME.fullmatch(header):
+                where: Trail = ("upstream",) if name == "upstream" else ("upstreams", name)
+                yield Objection((*where, "headers", header), "is no name of a header")
+
+
+def _routes(settings: Settings) -> Iterator[Objection]:
+    managed = settings.tenants.mode == "managed"
+    for index, route in enumerate(settings.routes):
+        for place, way in enumerate(ways(route)):
+            trail: Trail = ("routes", index, *(("fallback", place - 1) if place else ()), "upstream")
+            name = way.upstream
+            if name != DEFAULT and name not in KNOWN and name not in settings.upstreams:
+                known = ", ".join((DEFAULT, *settings.upstreams, *(name for name in KNOWN)))
+                yield Objection(trail, f"is no upstream; known: {known}")
+            elif managed and name != DEFAULT and not keyless(settings, name) and not _has_key(settings, name):
+                yield Objection(("upstreams", name, "api_key_env"), NEEDS_KEY, (MODE, trail))
+        if route.fallback and not managed:
+            message = "needs `tenants.mode: managed`: a client's own key is good for one provider only"
+            yield Objection(("routes", index, "fallback"), message, (MODE,))
+
+
+def _has_key(settings: Settings, name: str) -> bool:
+    return name in settings.upstreams and settings.upstreams[name].api_key_env is not None
 
 
 def _key_entries(settings: Settings) -> Iterator[Objection]:
@@ -85,9 +132,15 @@ def unmet(settings: Settings, env: Mapping[str, str]) -> Iterator[Objection]:
 
 
 def _variables(settings: Settings, env: Mapping[str, str]) -> Iterator[Objection]:
-    provider = settings.upstream.api_key_env
-    if provider is not None and not env.get(provider, "").strip():
-        yield Objection(PROVIDER, f"the variable {provider} is not set")
+    for name, upstream in network(settings).upstreams.items():
+        where: Trail = ("upstream",) if name == DEFAULT else ("upstreams", name)
+        provider = upstream.api_key_env
+        if provider is not None and not env.get(provider, "").strip():
+            yield Objection((*where, "api_key_env"), f"the variable {provider} is not set")
+        for header, text in upstream.headers.items():
+            variable = variable_of(text)
+            if variable is not None and not env.get(variable, "").strip():
+                yield Objection((*where, "headers", header), f"the variable {variable} is not set")
     seen: dict[str, int] = {}
     for index, entry in enumerate(settings.tenants.keys):
         value = entry.key if entry.key_env is None else env.get(entry.key_env, "").strip()
@@ -124,15 +177,31 @@ def resolve_keys(settings: Settings, env: Mapping[str, str]) -> dict[str, str]:
     return {entry.key if entry.key_env is None else env[entry.key_env].strip(): entry.tenant for entry in keys}  # type: ignore[misc]
 
 
-def provider_key(settings: Settings, env: Mapping[str, str]) -> str | None:
+def provider_key(upstream: Upstream, env: Mapping[str, str], name: str = DEFAULT) -> str | None:
     """The provider's key of managed mode; None where there is none to send. Raises `ConfigError`."""
-    name = settings.upstream.api_key_env
-    if name is None:
+    variable = upstream.api_key_env
+    if variable is None:
         return None
-    value = env.get(name, "").strip()
+    value = env.get(variable, "").strip()
     if not value:
-        raise ConfigError([Problem(PROVIDER, f"the variable {name} is not set")])
+        where: Trail = PROVIDER if name == DEFAULT else ("upstreams", name, "api_key_env")
+        raise ConfigError([Problem(where, f"the variable {variable} is not set")])
     return value
+
+
+def provider_headers(upstream: Upstream, env: Mapping[str, str]) -> dict[str, str]:
+    """The headers that go with every request to a provider, variables filled in."""
+    named = {name: (variable_of(value), value) for name, value in upstream.headers.items()}
+    return {name: env.get(var, "").strip() if var else value for name, (var, value) in named.items()}
+
+
+def secrets_of(settings: Settings, env: Mapping[str, str]) -> set[str]:
+    """Everything in the configuration and its variables that must never be shown. Raises `ConfigError`."""
+    found = set(resolve_keys(settings, env))
+    for name, upstream in network(settings).upstreams.items():
+        sent = provider_headers(upstream, env).values()
+        found |= {provider_key(upstream, env, name) or "", *(value for value in sent if len(value) >= SHORTEST_SECRET)}
+    return found - {""}
 
 
 def stores_on_disk(settings: Settings) -> bool:

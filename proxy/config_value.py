@@ -245,6 +245,7 @@ TEXTS: dict[str, Callable[[str], str]] = {
         r"[A-Z_][A-Z0-9_]*",
         "must be the name of an environment variable in upper case; the key itself belongs into that variable",
     ),
+    "header": _match(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?", "must be printable ASCII without blanks at its ends"),
     # What can follow `Bearer`: b64token of RFC 6750 §2.1.
     "secret": _match(
         r"[A-Za-z0-9._~+/-]+=*", "must be made of letters, digits and `-._~+/`, which an Authorization header can carry"

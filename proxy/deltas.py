@@ -1,7 +1,8 @@
 """The lines of a recording: each request as what it adds to the one before it in its conversation.
 
 `{"session", "seq", "ts", "request": {"keep", "append", members that changed}, "response": {"message", "finish_reason"}
-or null, "usage": as the provider wrote it or null, "source": "warmgate", "tenant": a hash}`. The messages of a request
+or null, "usage": as the provider wrote it or null, "source": "warmgate", "tenant": a hash, "route": `messages` or
+`responses`, absent for chat completions}`. The messages of a request (of Responses: the items of its `input`)
 are the first `keep` of the previous request of its session, then `append`; a member that is absent is unchanged. Where
 that cannot say what was sent (a member went away, or is called `keep` or `append`) the request stands in full, with
 `messages` instead of `keep` and `append`. No text is held here, only digests.
@@ -36,6 +37,8 @@ class Finished(NamedTuple):
     message: Mapping[str, Any] | None
     usage: Mapping[str, Any] | None
     ts: float
+    route: str = "chat"
+    """`chat`, `messages` (Anthropic's) or `responses`."""
 
 
 @dataclass(slots=True)
@@ -73,12 +76,12 @@ class Book:
         self._ends.clear()
 
     def line(self, finished: Finished) -> bytes:
-        """The line, its end included. Raises `TypeError` or `ValueError` for what is no chat request in JSON."""
-        messages = finished.body.get("messages")
-        if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
-            raise TypeError("no chat request")
+        """The line, its end included. Raises `TypeError` or `ValueError` for what is no such request in JSON."""
+        messages, rest = turns_of(finished.route, finished.body)
+        if not all(isinstance(message, dict) for message in messages):
+            raise TypeError("a turn is no object")
         digests = [_digest(message) for message in messages]
-        members = {name: _digest(value) for name, value in finished.body.items() if name != "messages"}
+        members = {name: _digest(value) for name, value in rest.items()}
         ends = _ends(finished.tenant, digests)
         talk = self._find(finished, ends) or self._begin(finished)
         line = _encode(
@@ -86,12 +89,13 @@ class Book:
                 "session": talk.name,
                 "seq": talk.seq + 1,
                 "ts": finished.ts,
-                "request": redact(_request(finished.body, digests, members, talk)),
+                "request": redact(_request(messages, rest, digests, members, talk)),
                 "response": redact(_response(finished.message)),
                 "usage": redact(finished.usage),
                 "source": "warmgate",
                 "tenant": _name(finished.tenant),
             }
+            | ({} if finished.route == "chat" else {"route": finished.route})
         )
         self._remember(talk, digests, members, ends[-1])
         return line + b"\n"
@@ -134,25 +138,42 @@ class Book:
             del self._ends[talk.end]
 
 
+def turns_of(route: str, body: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """The turns of a conversation and all other members. Raises `TypeError` where there are none to be had.
+
+    The Responses API has its turns in `input`, which may also be a text: that stays a member like any other.
+    """
+    name = "input" if route == "responses" and isinstance(body.get("input"), list) else "messages"
+    turns = body.get(name, [] if route == "responses" else None)
+    if not isinstance(turns, list) or (name == "input" and "messages" in body):
+        raise TypeError("no conversation")
+    return turns, {member: value for member, value in body.items() if member != name}
+
+
 def _request(
-    body: Mapping[str, Any], digests: list[bytes], members: Mapping[str, bytes], talk: Conversation
+    messages: list[Any], rest: dict[str, Any], digests: list[bytes], members: Mapping[str, bytes], talk: Conversation
 ) -> dict[str, Any]:
     gone = any(name not in members for name in talk.members)
-    if gone or "keep" in body or "append" in body:
-        return dict(body)
+    if gone or "keep" in rest or "append" in rest:
+        return {**rest, "messages": messages}
     keep = 0
     for kept, digest in zip(talk.messages, digests, strict=False):
         if kept != digest:
             break
         keep += 1
-    changed = {name: body[name] for name, digest in members.items() if talk.members.get(name) != digest}
-    return {"keep": keep, "append": body["messages"][keep:], **changed}
+    changed = {name: rest[name] for name, digest in members.items() if talk.members.get(name) != digest}
+    return {"keep": keep, "append": messages[keep:], **changed}
 
 
 def _response(message: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Message and finish reason, from a message alone or from a whole answer (the first of its choices)."""
     if message is None:
         return None
+    if "stop_reason" in message:
+        said = {name: message[name] for name in ("role", "content") if name in message}
+        return {"message": said, "finish_reason": message["stop_reason"]}
+    if message.get("object") == "response":
+        return {"message": {"output": message.get("output")}, "finish_reason": message.get("status")}
     if "choices" not in message:
         return {"message": dict(message), "finish_reason": None}
     choices = message["choices"]

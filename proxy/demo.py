@@ -15,16 +15,17 @@ import sys
 import tempfile
 import time
 from asyncio.subprocess import PIPE, Process
-from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
 import aiohttp
 from rich.console import Console
 from rich.table import Table
+
+from proxy.demo_clients import Row, all_clients, table
+from proxy.demo_ledger import Layer, Ledger
 
 CONFIG = """\
 listen: {{port: 0}}
@@ -44,54 +45,18 @@ TALKS = (
 CROWD = 16
 
 
-@dataclass
-class Layer:
-    """What one layer answered: seconds per request as the client saw them and in the proxy alone, and tokens."""
-
-    name: str
-    seconds: list[float] = field(default_factory=list)
-    inside: list[float] = field(default_factory=list)
-    tokens: int = 0
-
-
-@dataclass
-class Ledger:
-    layers: dict[str, Layer] = field(default_factory=dict)
-    dollars: dict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
-    """Spent or saved, and by whom, as the proxy's own metrics say."""
-    failures: list[str] = field(default_factory=list)
-
-    def note(self, headers: Any, seconds: float, usage: Any) -> str:
-        status = headers.get("cache-status", "")
-        name = _layer(status)
-        layer = self.layers.setdefault(name, Layer(name))
-        layer.seconds.append(seconds)
-        layer.inside += [float(ms) / 1000 for ms in re.findall(r"warmgate;dur=([\d.]+)", headers["server-timing"])]
-        layer.tokens += usage.total_tokens if usage else 0
-        return name
-
-    def expect(self, held: bool, what: str) -> None:
-        if not held:
-            self.failures.append(what)
-
-
-def _layer(cache_status: str) -> str:
-    if "hit" in cache_status:
-        return "L2 disk" if "detail=l2" in cache_status else "L1 memory"
-    return "coalesced" if "collapsed" in cache_status else "provider"
-
-
 def run(out: TextIO) -> int:
     """The exit code: 0 only if every check held."""
     began = time.perf_counter()
-    ledger = asyncio.run(_demo())
-    return report(ledger, time.perf_counter() - began, out)
+    ledger, rows = asyncio.run(_demo())
+    return report(ledger, rows, time.perf_counter() - began, out)
 
 
-def report(ledger: Ledger, seconds: float, out: TextIO) -> int:
+def report(ledger: Ledger, rows: list[Row], seconds: float, out: TextIO) -> int:
     """Writes what was measured and what did not hold; the exit code."""
     console = Console(file=out, highlight=False)
     console.print(_table(ledger))
+    console.print(table(rows))
     for failure in ledger.failures:
         console.print(f"[red]failed[/red]: {failure}")
     verdict = "[red]not all of it held[/red]" if ledger.failures else "[green]all of it held[/green]"
@@ -99,8 +64,8 @@ def report(ledger: Ledger, seconds: float, out: TextIO) -> int:
     return 1 if ledger.failures else 0
 
 
-async def _demo() -> Ledger:
-    ledger = Ledger()
+async def _demo() -> tuple[Ledger, list[Row]]:
+    ledger, languages = Ledger(), Ledger()
     with tempfile.TemporaryDirectory(prefix="warmgate-demo-") as directory:
         config = Path(directory) / "demo.yaml"
         config.write_text(CONFIG.format(store=Path(directory) / "answers.sqlite"))
@@ -113,7 +78,9 @@ async def _demo() -> Ledger:
         async with _proxy(config) as base_url:
             await _restarted(ledger, base_url, texts)
             await _bill(ledger, base_url)
-    return ledger
+            rows = await all_clients(languages, base_url, lambda: _spent(base_url))
+    ledger.failures += languages.failures
+    return ledger, rows
 
 
 @asynccontextmanager
@@ -223,12 +190,22 @@ async def _restarted(ledger: Ledger, base_url: str, texts: dict[str, tuple[list[
 
 
 async def _bill(ledger: Ledger, base_url: str) -> None:
-    """Adds what this process spent and saved: streams know their cost only at their end, after the headers."""
+    """Adds what this process spent and saved."""
+    for what, dollars in (await _dollars(base_url)).items():
+        ledger.dollars[what] += dollars
+    ledger.expect(not ledger.dollars["saved", "upstream"], "a request that was paid for is said to have saved money")
+
+
+async def _spent(base_url: str) -> float:
+    return (await _dollars(base_url)).get(("spent", "upstream"), 0.0)
+
+
+async def _dollars(base_url: str) -> dict[tuple[str, str], float]:
+    """From the metrics: streams know their cost only at their end, after the headers."""
     async with aiohttp.ClientSession() as session, session.get(base_url.removesuffix("/v1") + "/metrics") as response:
         page = await response.text()
-    for kind, source, value in re.findall(r'warmgate_dollars_total\{kind="(\w+)",source="(\w+)"\} (\S+)', page):
-        ledger.dollars[kind, source] += float(value)
-    ledger.expect(not ledger.dollars["saved", "upstream"], "a request that was paid for is said to have saved money")
+    found = re.findall(r'warmgate_dollars_total\{kind="(\w+)",source="(\w+)"\} (\S+)', page)
+    return {(kind, source): float(value) for kind, source, value in found}
 
 
 def _table(ledger: Ledger) -> Table:

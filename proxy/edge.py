@@ -7,10 +7,12 @@ import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from aiohttp import HttpVersion11, web
 
 from adapters.errors import Refused, Torn, Unfoldable, UpstreamError
+from adapters.routing import Routing
 from adapters.vocabulary import Answer, Call, Clock, Dialect, Handler, Reply, Trace
 from cache.controls import controls_of
 from proxy.callers import Caller, Callers
@@ -39,6 +41,15 @@ def origin_form(target: str) -> str:
     return rest[slash:] if slash >= 0 else "/"
 
 
+class Door(NamedTuple):
+    """A route whose bodies are read."""
+
+    dialect: Dialect
+    handler: Handler
+    label: str
+    """Its name in events and metrics."""
+
+
 @dataclass(slots=True)
 class Gate:
     """What the edge is doing, for readiness and shutdown."""
@@ -50,16 +61,16 @@ class Gate:
 class Edge:
     """The request handler of the server.
 
-    `handler` is the onion, for the routes in `dialects` (target to dialect); `relay` passes every other route under
-    `/v1` on as it is. `operations` are this proxy's own pages, GET only. `body_limit` in bytes.
+    `doors` (by path below `/v1`) are the routes whose bodies are read, each with its onion; `relay` passes every other
+    one on as it is. `operations` are this proxy's own pages, GET only. `body_limit` in bytes.
     """
 
     def __init__(
         self,
-        handler: Handler,
+        doors: Mapping[str, Door],
         relay: Handler,
         *,
-        dialects: Mapping[str, Dialect],
+        routing: Routing,
         tenancy: Tenancy,
         operations: Mapping[str, Operation],
         sinks: Sequence[Sink],
@@ -67,13 +78,11 @@ class Edge:
         clock: Clock,
         wall: Clock,
     ) -> None:
-        self.handler, self.relay, self.callers = handler, relay, Callers(tenancy)
-        self.readers = {target: Reader(dialect) for target, dialect in dialects.items()}
+        self.doors, self.relay, self.callers = doors, relay, Callers(tenancy)
+        self.readers = {target: Reader(door.dialect, target, routing) for target, door in doors.items()}
         self.operations, self.sinks, self.body_limit = operations, sinks, body_limit
         self.clock, self.wall = clock, wall
         self.gate = Gate()
-        self.native = next(iter(dialects.values()))
-        """The dialect of errors on routes that have none."""
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         exchange = Exchange(self, request)
@@ -106,14 +115,18 @@ class Exchange:
         self.writer: Writer | None = None
 
     async def answer(self) -> web.StreamResponse:
-        dialect = self.edge.native
+        dialect = next(iter(self.edge.doors.values())).dialect
         try:
             raw = self.request.raw_path
             path, _, query = (raw if raw[:1] == "/" else origin_form(raw)).partition("?")
             if path.startswith(MOUNT + "/"):
                 target = path[len(MOUNT) :]
                 reader = self.edge.readers.get(target) if self.request.method == "POST" else None
-                dialect = reader.dialect if reader else dialect
+                # Below a route that is read errors look as they do there.
+                near = reader or next(
+                    (each for path, each in self.edge.readers.items() if target.startswith(path)), None
+                )
+                dialect = near.dialect if near else dialect
                 return await self._proxied(f"{target}?{query}" if query else target, reader)
             return await self._own(path)
         except Refused as refused:
@@ -147,7 +160,6 @@ class Exchange:
         return response
 
     async def _proxied(self, target: str, reader: Reader | None) -> web.StreamResponse:
-        self.route = "v1" if reader is None else "chat"
         request, edge = self.request, self.edge
         caller = edge.callers.read(request.raw_headers, request.headers)
         if caller.websocket:
@@ -169,17 +181,18 @@ class Exchange:
                 raise Refused(400, "the path has a segment of dots", code="bad_path")
             self._check_length()
             call.body = self._chunks() if request.can_read_body else b""
-            reply = await edge.relay(call)
-        else:
-            await self._read(call, reader, caller)
-            reply = await edge.handler(call)
+            self.route = "v1"
+            return await self._told(call, await edge.relay(call))
+        door = edge.doors[reader.target]
+        self.route = door.label
+        await self._read(call, reader, caller)
         try:
-            return await self._told(call, reply)
+            return await self._told(call, await door.handler(call))
         except Unfoldable:
             # What was kept, or came for another caller, does not take the form asked for here: this one asks himself.
             self.trace = Trace(modified_bytes=self.trace.modified_bytes)
             call = self.call = replace(call, trace=self.trace, controls=replace(call.controls, no_cache=True))
-            return await self._told(call, await edge.handler(call))
+            return await self._told(call, await door.handler(call))
 
     async def _told(self, call: Call, reply: Reply) -> web.StreamResponse:
         """Raises `Unfoldable`, with nothing written, for an answer of another call that can't take this one's form."""
@@ -210,6 +223,7 @@ class Exchange:
         body = reader.read(await self._body())
         call.dialect, call.body, call.digests = reader.dialect, body.raw, body.digests
         call.parsed, call.stream, call.wants_usage = body.parsed, body.stream, body.wants_usage
+        call.route, call.sent = body.route, body.sent
         if caller.cache_control is not None or body.dropped:
             call.controls = controls_of(caller.cache_control, body.parsed.get("cache"))
             call.trace.modified_bytes = body.dropped

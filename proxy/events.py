@@ -43,6 +43,8 @@ def log_event(event: Event) -> None:
         "status": event.status,
         "ms": round(event.seconds * 1000, 2),
         "source": event.source,
+        "upstream": trace.upstream,
+        "warnings": list(trace.warnings),
         "why": trace.why,
         "model": call.model[:200] if call else "",
         "tenant": call.tenant[:12] if call else "",
@@ -56,7 +58,11 @@ def log_event(event: Event) -> None:
         "first_frame_ms": None if trace.first_frame_seconds is None else round(trace.first_frame_seconds * 1000, 2),
         "usage": trace.usage._asdict() if trace.usage else None,
         "cost": trace.cost,
+        "cost_by_class": {name: dollars for name, dollars in trace.costs._asdict().items() if dollars}
+        if trace.costs is not None
+        else None,
         "saved": trace.saved,
+        "cost_without": None if trace.cost is None else trace.cost + (trace.saved or 0.0),
         "finish": trace.finish,
         "error": trace.error,
         "bytes_out": event.bytes_out,

@@ -29,7 +29,13 @@ LONGEST_PROMPT = 10**8
 
 MOONCAKE_BLOCK = 512
 
-FINISHES = {"toolUse": "tool_calls", "tool_use": "tool_calls", "end_turn": "stop", "stop_sequence": "stop"}
+FINISHES = {
+    "toolUse": "tool_calls",
+    "tool_use": "tool_calls",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "completed": "stop",
+}
 """Finish reasons of other clients and providers, in OpenAI's words."""
 
 
@@ -66,6 +72,8 @@ class Recorded:
     tenant: str = ""
     dollars: float | None = None
     """What the recording itself says this request cost."""
+    route: str = "chat"
+    """Which API it was: `chat`, `messages` (Anthropic's) or `responses`."""
 
 
 @dataclass(slots=True)
@@ -117,7 +125,10 @@ def _session_line(line: Mapping[str, Any], history: History) -> Iterator[Recorde
     session = history.session(name)
     session.seq = seq if type(seq) is int else session.seq + 1
     response = _response(line.get("response"))
-    raw = line.get("usage")
+    raw, route = line.get("usage"), line.get("route", "chat")
+    if route == "responses":
+        items = body.pop("messages")
+        body.setdefault("input", items)
     yield Recorded(
         session=name,
         seq=session.seq,
@@ -128,6 +139,7 @@ def _session_line(line: Mapping[str, Any], history: History) -> Iterator[Recorde
         response=response,
         tenant=_text(line.get("tenant")),
         dollars=_dollars(line.get("response"), raw),
+        route=route if isinstance(route, str) else "",
     )
 
 

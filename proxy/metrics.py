@@ -10,13 +10,14 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
-from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from adapters.prices import Costs
+from adapters.usage import Usage
 from proxy.events import Event
 
 ADDED = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5)
@@ -60,14 +61,17 @@ class Metrics(Collector):
         self.dollars: dict[tuple[str, ...], float] = defaultdict(float)
         self.unstored: dict[tuple[str, ...], float] = defaultdict(float)
         self.added, self.upstream, self.first = Histogram(ADDED), Histogram(UPSTREAM), Histogram(UPSTREAM)
-        self.retries = self.unpriced = self.stored = self.in_flight = self.modified_bytes = 0
+        self.spent: dict[tuple[str, ...], float] = defaultdict(float)
+        self.asked: dict[tuple[str, ...], float] = defaultdict(float)
+        self.retries = self.unpriced = self.stored = self.in_flight = self.modified_bytes = self.dropped = 0
         self.sizes = sizes
 
     def observe(self, event: Event) -> None:
         trace = event.trace
         self.requests[event.route, event.source, str(event.status) if event.status in STATUSES else "other"] += 1
         waited = trace.upstream_seconds or 0.0
-        if event.route == "chat" and event.source != "collapsed":  # they waited for an upstream that others asked
+        read = event.call is not None and event.call.dialect is not None
+        if read and event.source != "collapsed":  # those waited for an upstream that others asked
             self.added.observe(max(0.0, event.seconds - waited))
         if trace.saved:
             self.dollars["saved", event.source] += trace.saved
@@ -76,6 +80,8 @@ class Metrics(Collector):
         if trace.attempts > 1:
             self.retries += trace.attempts - 1
         self.upstream.observe(waited)
+        self.asked[trace.upstream, "fallback" if trace.refused_to_store.startswith("fallback") else "first"] += 1
+        self.dropped += len(trace.warnings)
         if trace.first_frame_seconds is not None and event.call is not None and event.call.stream:
             self.first.observe(trace.first_frame_seconds)
         self.modified_bytes += trace.modified_bytes
@@ -83,32 +89,38 @@ class Metrics(Collector):
         if trace.refused_to_store:
             self.unstored[(_kind(trace.refused_to_store),)] += 1
         if trace.usage is not None:
-            self._spend(trace.usage, trace.cost)
+            self._spend(trace.usage, trace.costs)
 
-    def _spend(self, usage: Any, cost: float | None) -> None:
-        for kind in ("uncached", "read", "write_5m", "write_1h", "output"):
-            if count := getattr(usage, kind):
+    def _spend(self, usage: Usage, costs: Costs | None) -> None:
+        for kind, count in usage.classes().items():
+            if count:
                 self.tokens[kind, "estimated" if usage.estimated else "reported"] += count
-        if cost is None:
+        if costs is None:
             self.unpriced += 1
-        else:
-            self.dollars["spent", "upstream"] += cost
+            return
+        self.dollars["spent", "upstream"] += costs.total
+        for name, dollars in zip(Costs._fields, costs, strict=True):
+            if dollars:
+                self.spent[(name,)] += dollars
 
     def collect(self) -> Iterable[Metric]:
         told = "Requests by route, who answered, and status."
         yield _counter("requests", told, ("route", "source", "status"), self.requests)
         yield _counter("upstream_tokens", "Tokens bought from providers, by class.", ("class", "counted"), self.tokens)
+        yield _counter("upstream_requests", "Requests by upstream.", ("upstream", "way"), self.asked)
         told = "US dollars spent upstream, and saved by answers from memory."
         yield _counter("dollars", told, ("kind", "source"), self.dollars)
+        yield _counter("upstream_dollars", "US dollars spent upstream, by class of tokens.", ("class",), self.spent)
         yield _counter("not_stored", "Answers that were not kept, by reason.", ("reason",), self.unstored)
         for name, told, value in (
             ("stored", "Answers that were kept.", self.stored),
             ("upstream_retries", "Attempts beyond the first.", self.retries),
             ("unpriced_requests", "Upstream answers whose model has no known price.", self.unpriced),
             ("modified_bytes", "Bytes of request bodies that the proxy changed.", self.modified_bytes),
+            ("dropped_parameters", "Parameters that an upstream never saw, or saw changed.", self.dropped),
         ):
             yield CounterMetricFamily(f"warmgate_{name}", told, value=value)
-        yield _histogram("added_seconds", "Time a chat request spent in the proxy itself.", self.added)
+        yield _histogram("added_seconds", "Time a request whose body is read spent in the proxy itself.", self.added)
         yield _histogram("upstream_seconds", "Time waited for an upstream's answer.", self.upstream)
         yield _histogram("first_frame_seconds", "Time to the first event of an upstream's stream.", self.first)
         yield GaugeMetricFamily("warmgate_in_flight", "Requests being answered now.", value=self.in_flight)
@@ -125,7 +137,7 @@ class Metrics(Collector):
 def _kind(reason: str) -> str:
     """A reason without its numbers and foreign words: the label set stays bounded."""
     known = ("finish_reason length", "finish_reason content_filter", "no choices", "empty answer", "error event")
-    for kind in (*known, "tool arguments", "status", "larger than", "ttl 0"):
+    for kind in (*known, "tool arguments", "status", "larger than", "ttl 0", "fallback"):
         if reason.startswith(kind):
             return kind
     return "other"

@@ -43,8 +43,8 @@ class State(msgspec.Struct):
     stores: dict[str, dict[str, float]]
 
 
-TABLES = ("requests", "tokens", "dollars", "unstored")
-NUMBERS = ("retries", "unpriced", "stored", "in_flight", "modified_bytes")
+TABLES = ("requests", "tokens", "dollars", "unstored", "asked", "spent")
+NUMBERS = ("retries", "unpriced", "stored", "in_flight", "modified_bytes", "dropped")
 HISTOGRAMS = ("added", "upstream", "first")
 
 _decode = msgspec.msgpack.Decoder(State).decode

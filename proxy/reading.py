@@ -12,7 +12,8 @@ from typing import Any
 from cachetools import LRUCache
 
 from adapters.edit import drop_member
-from adapters.vocabulary import Dialect
+from adapters.routing import Routing
+from adapters.vocabulary import Dialect, Route, Sent
 
 REMEMBERED = 16 * 1024 * 1024
 """Bytes of bodies that are remembered; their decoded forms take about as much again."""
@@ -30,13 +31,17 @@ class Body:
     """Bytes of `raw` that were taken out."""
     digests: dict[object, bytes]
     """Filled by `cache.key`, when first asked for."""
+    route: Route
+    sent: Sent | None
+    """What the first upstream of the route is asked, where it is not `raw`."""
 
 
 class Reader:
-    """Reads bodies of one dialect; raises `Refused` for those that are none."""
+    """Reads bodies of one dialect, sent to one path; raises `Refused` for those that are none, and for those that can't
+    be said to the upstream of their model."""
 
-    def __init__(self, dialect: Dialect, remembered: int = REMEMBERED) -> None:
-        self.dialect = dialect
+    def __init__(self, dialect: Dialect, target: str, routing: Routing, remembered: int = REMEMBERED) -> None:
+        self.dialect, self.target, self.routing = dialect, target, routing
         self._known: LRUCache[bytes, Body] = LRUCache(maxsize=remembered, getsizeof=_size)
 
     def read(self, raw: bytes) -> Body:
@@ -52,8 +57,10 @@ class Reader:
         kept = drop_member(raw, "cache") if "cache" in parsed else raw
         stream = self.dialect.wants_stream(parsed)
         wants_usage = not stream or self.dialect.wants_usage(parsed)
-        return Body(kept, parsed, stream, wants_usage, len(raw) - len(kept), {})
+        route = self.routing.route(parsed.get("model") or "")
+        sent = self.routing.sent(self.dialect, self.target, kept, parsed, route.ways[0])
+        return Body(kept, parsed, stream, wants_usage, len(raw) - len(kept), {}, route, sent)
 
 
 def _size(body: Body) -> int:
-    return len(body.raw) + 500
+    return len(body.raw) + (len(body.sent.body) if body.sent is not None else 0) + 500

@@ -63,6 +63,7 @@ class Recorder:
         message: Mapping[str, Any] | None,
         usage: Mapping[str, Any] | None,
         ts: float,
+        route: str = "chat",
     ) -> None:
         """Notes a finished request and returns at once; `body`, `message` and `usage` may not change afterwards.
 
@@ -73,7 +74,7 @@ class Recorder:
         if self._closed or self._queue.qsize() >= WAITING:
             self._refused += 1
             return
-        self._queue.put(Finished(tenant, session_hint, body, message, usage, ts))
+        self._queue.put(Finished(tenant, session_hint, body, message, usage, ts, route))
 
     async def close(self) -> None:
         """Writes what is waiting, then closes the file. Requests that come later are dropped."""

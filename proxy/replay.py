@@ -18,6 +18,7 @@ import msgspec
 
 from adapters.prefix_cache import PrefixCache
 from adapters.prices import Prices
+from adapters.tokenizer import TokenCounter
 from adapters.usage import Usage
 from proxy.replay_facts import Fact, Survey, survey
 from proxy.replay_report import notes, reading, write_table
@@ -47,6 +48,8 @@ class Options:
     json: bool = False
     prices: Prices | None = None
     """The table to price with, where the operator overrides some; None: the library's."""
+    counter: TokenCounter | None = None
+    """Counts the tokens that nobody reported; None: they are estimated."""
 
 
 class Kept(NamedTuple):
@@ -107,7 +110,7 @@ def run(options: Options, out: TextIO, err: TextIO, progress: bool = True) -> in
         return 2
     try:
         with reading(options.files, err, progress) as advance:
-            found = survey(options.files, advance)
+            found = survey(options.files, advance, options.counter)
     except NotARecording as error:
         err.write(f"warmgate replay: {error}\n")
         return 2

@@ -10,12 +10,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from adapters.anthropic_messages import ANTHROPIC_MESSAGES
 from adapters.chain import Link, chain, extend
 from adapters.errors import Refused
 from adapters.openai_chat import OPENAI_CHAT
-from adapters.tokens import estimate_message
+from adapters.openai_responses import OPENAI_RESPONSES
+from adapters.tokenizer import TokenCounter
+from adapters.tokens import Counting, estimate, estimate_message
 from adapters.usage import Usage
-from adapters.vocabulary import PLAIN, Call, Controls
+from adapters.vocabulary import PLAIN, Call, Controls, Dialect
 from cache.controls import controls_of
 from cache.key import canonical, key_of
 from cache.policy import Policy
@@ -24,6 +27,13 @@ from proxy.sessions import Recorded, Skipped, read_file
 
 STORABLE = ("stop", "tool_calls", "")
 """Finish reasons of answers that the cache may keep. One that was not recorded is taken for `stop`."""
+
+ROUTES: dict[str, tuple[str, Dialect]] = {
+    "chat": ("/chat/completions", OPENAI_CHAT),
+    "messages": ("/messages", ANTHROPIC_MESSAGES),
+    "responses": ("/responses", OPENAI_RESPONSES),
+}
+"""Path and dialect of each recorded API; a request of another is never a hit."""
 
 SHOWN = 20
 """Skipped lines that are held to be shown one by one; the others are only counted."""
@@ -68,6 +78,10 @@ class Survey:
     with_dollars: int = 0
     dollars: float = 0.0
     """What the recordings themselves say they cost."""
+    counter: TokenCounter | None = None
+
+    def count(self, text: str, model: str) -> int:
+        return estimate(text) if self.counter is None else self.counter.count(text, model).tokens
 
 
 @dataclass(slots=True)
@@ -82,12 +96,13 @@ class Talk:
     links: list[Link] = field(default_factory=list)
 
 
-def survey(files: Sequence[Path], progress: Callable[[Path, int], None]) -> Survey:
+def survey(files: Sequence[Path], progress: Callable[[Path, int], None], counter: TokenCounter | None = None) -> Survey:
     """Reads the files. Requests without a time follow those with one, in the order of the files.
 
-    `progress` is told how many bytes of which file have been read. Raises `NotARecording`.
+    `progress` is told how many bytes of which file have been read; `counter` counts what nobody reported. Raises
+    `NotARecording`.
     """
-    found = Survey()
+    found = Survey(counter=counter)
     begun = 0
     for path in files:
         # A session belongs to its file: names such as "1" are no evidence that two recordings are one.
@@ -119,7 +134,7 @@ def _fact(recorded: Recorded, talk: Talk, found: Survey) -> Fact:
     if recorded.ts is not None:
         talk.ts = recorded.ts if talk.ts is None else max(talk.ts, recorded.ts)
     controls = _controls(recorded.body)
-    usage, links = _usage(recorded, talk)
+    usage, links = _usage(recorded, talk, partial(found.count, model=recorded.model))
     response = recorded.response
     known = response is not None and response.message is not None
     found.untimed += talk.ts is None
@@ -147,12 +162,15 @@ def _fact(recorded: Recorded, talk: Talk, found: Survey) -> Fact:
 def _key(recorded: Recorded, controls: Controls) -> bytes | None:
     if recorded.body is None:
         return recorded.identity
+    if recorded.route not in ROUTES:
+        return None
+    target, dialect = ROUTES[recorded.route]
     call = Call(
         method="POST",
-        target="/chat/completions",
+        target=target,
         headers={},
         body=b"",
-        dialect=OPENAI_CHAT,
+        dialect=dialect,
         parsed=recorded.body,
         tenant=recorded.tenant,
         controls=controls,
@@ -167,20 +185,22 @@ def _controls(body: Mapping[str, Any] | None) -> Controls:
         return PLAIN
 
 
-def _usage(recorded: Recorded, talk: Talk) -> tuple[Usage, list[Link] | None]:
+def _usage(recorded: Recorded, talk: Talk, count: Counting) -> tuple[Usage, list[Link] | None]:
     """Recorded usage as it is; else the length of the prompt, uncached, with the chain to simulate the cache on."""
     if recorded.usage is not None:
         return recorded.usage, None
     if recorded.body is None:
         return Usage(uncached=recorded.prompt_tokens or 0, output=recorded.output_tokens or 0), recorded.links
-    links = _links(recorded.body, recorded.tenant.encode(), talk)
+    links = _links(recorded.body, recorded.tenant.encode(), talk, count)
     message = recorded.response.message if recorded.response else None
-    output = estimate_message(message) if message is not None else 0
+    output = estimate_message(message, count) if message is not None else 0
     return Usage(uncached=links[-1].tokens, output=output, estimated=True), links
 
 
-def _links(body: Mapping[str, Any], salt: bytes, talk: Talk) -> list[Link]:
-    messages = body["messages"]
+def _links(body: Mapping[str, Any], salt: bytes, talk: Talk, count: Counting) -> list[Link]:
+    messages = body.get("messages", body.get("input"))
+    if not isinstance(messages, list):
+        messages = [messages]
     model, tools = body.get("model"), body.get("tools")
     if talk.links and model == talk.head[0] and tools is talk.head[1]:
         # Readers give equal messages (and tools) of a session as one object.
@@ -189,9 +209,9 @@ def _links(body: Mapping[str, Any], salt: bytes, talk: Talk) -> list[Link]:
             if old is not new:
                 break
             shared += 1
-        talk.links = extend(talk.links[: 1 + shared], messages[shared:])
+        talk.links = extend(talk.links[: 1 + shared], messages[shared:], count)
     else:
-        talk.links = chain(body, salt)
+        talk.links = chain({**body, "messages": messages}, salt, count)
     talk.head, talk.messages = (model, tools), messages
     return talk.links
 

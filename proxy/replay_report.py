@@ -40,6 +40,12 @@ def _untold(path: Path, read: int) -> None:
     pass
 
 
+def _counted(found: Survey) -> str:
+    if found.counter is not None and found.counter.vocabularies:
+        return f"counted by tiktoken ({', '.join(found.counter.vocabularies)}), others' than OpenAI's by an estimate"
+    return "estimated from the text, within about 20%"
+
+
 def notes(
     found: Survey,
     strategies: Mapping[str, Mapping[str, Any]],
@@ -82,8 +88,8 @@ def _notes(
         yield f"{found.blind} of {total} requests are recorded by their lengths only: no hit and no shared prefix."
     if found.estimated:
         yield (
-            f"{found.estimated} of {total} requests carry no usage: their tokens are estimated from the text (within "
-            "about 20%; images by a constant)."
+            f"{found.estimated} of {total} requests carry no usage: their tokens are {_counted(found)} (images by a "
+            "constant)."
         )
     if found.simulated:
         yield (

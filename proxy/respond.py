@@ -9,8 +9,10 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from adapters.errors import Torn, Unfoldable
+from adapters.prices import Costs
 from adapters.sse import frame_of
 from adapters.vocabulary import Answer, Call, Dialect, Form, Reply, Trace
+from proxy.providers import DEFAULT
 
 EVENT_STREAM = "text/event-stream; charset=utf-8"
 SERVER = "warmgate"
@@ -42,8 +44,12 @@ def headers_of(call: Call, reply: Reply, trace: Trace, seconds: float) -> CIMult
     headers.add("Server-Timing", f"warmgate;dur={added * 1000:.2f}, upstream;dur={waited * 1000:.1f}")
     if trace.modified_bytes:
         headers["X-Warmgate-Modified"] = str(trace.modified_bytes)
+    if trace.upstream not in ("", DEFAULT):
+        headers["X-Warmgate-Upstream"] = trace.upstream
+    if trace.warnings:
+        headers["X-Warmgate-Warning"] = "; ".join(trace.warnings)
     if trace.usage is not None:
-        headers["X-Warmgate-Cost"] = f"cost={_money(trace.cost)}; saved={_money(trace.saved or 0.0)}"
+        headers["X-Warmgate-Cost"] = _bill(trace)
     return headers
 
 
@@ -57,6 +63,13 @@ def _forwarded(trace: Trace, key: str) -> str:
 
 
 STATUS_WORD = {"miss": "miss", "request": "refresh"}
+
+
+def _bill(trace: Trace) -> str:
+    """What this request cost, what of it was saved, and the cost again by class of tokens."""
+    total = f"cost={_money(trace.cost)}; saved={_money(trace.saved or 0.0)}"
+    lines = zip(Costs._fields, trace.costs or (), strict=False)
+    return "; ".join([total, *[f"{name}={_money(dollars)}" for name, dollars in lines if dollars]])
 
 
 def _money(dollars: float | None) -> str:

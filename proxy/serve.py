@@ -109,7 +109,7 @@ def _settle_memory() -> None:
 def _announce(addresses: list[str], settings: Settings) -> None:
     for address in addresses:
         base = address if address.startswith("unix:") else f"{address}/v1"
-        sys.stdout.write(f"warmgate is listening on {base} -> {masked_url(settings.upstream.base_url)}\n")
+        sys.stdout.write(f"warmgate is listening on {base} -> {masked_url(str(settings.upstream.base_url))}\n")
     sys.stdout.flush()
 
 

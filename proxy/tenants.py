@@ -17,6 +17,7 @@ from multidict import CIMultiDict
 from adapters.errors import Refused, UpstreamError
 from adapters.vocabulary import Call, Clock, Handler, Reply
 from cache.entry import Entry
+from cache.exact import Admission
 from cache.key import STEERING_HEADERS
 
 CREDENTIALS = ("Authorization", "x-api-key", "api-key", "Cookie")
@@ -87,6 +88,19 @@ class Trusted:
 
     async def refusal(self, call: Call) -> Reply | None:
         return None
+
+
+class Doors:
+    """Admission where there are several upstreams: each knows the keys that it accepted itself."""
+
+    def __init__(self, doors: Mapping[str, Admission]) -> None:
+        self.doors = doors
+
+    def fresh(self, call: Call, entry: Entry) -> bool:
+        return self.doors[call.route.ways[0].upstream].fresh(call, entry)
+
+    async def refusal(self, call: Call) -> Reply | None:
+        return await self.doors[call.route.ways[0].upstream].refusal(call)
 
 
 class Admitted:

@@ -19,6 +19,7 @@ import aiohttp
 from bench_fleet import Fleet, Generator, Server, cores, warmgate_missing
 from bench_memory import memory
 from bench_table import first_byte_table, table
+from bench_translation import translation
 
 SIZES = (1_000, 30_000)
 CONCURRENCY = (1, 16, 64)
@@ -158,6 +159,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="under a minute, with more noise")
     parser.add_argument("--json", action="store_true", help="the figures as JSON (seconds), not as a table")
     parser.add_argument("--only", choices=[scenario.name for scenario in SCENARIOS], help="one scenario")
+    parser.add_argument("--translation", action="store_true", help="what translation between the two APIs adds")
     parser.add_argument("--memory", action="store_true", help="unique keys: does memory stay flat?")
     parser.add_argument("--keys", type=int, default=200_000, help="of --memory")
     parser.add_argument("--contestant", default="warmgate-on", help="of --memory (ideal-hit is one that grows)")
@@ -174,6 +176,9 @@ def main() -> None:
         generator, upstream = fleet.generator(), fleet.bare("upstream")
         if arguments.memory:
             memory(fleet, generator, upstream, arguments.contestant, arguments.keys, missing)
+            return
+        if arguments.translation:
+            translation(fleet, generator, upstream, (QUICK if arguments.quick else FULL).pairs, missing)
             return
         chosen = tuple(each for each in SCENARIOS if arguments.only in (None, each.name))
         names = dict.fromkeys(name for scenario in chosen for name in scenario.contestants)

@@ -21,7 +21,7 @@ PATIENCE = 20.0
 
 CONFIG = """\
 listen: {{host: 127.0.0.1, port: {port}}}
-upstream: {{base_url: "http://127.0.0.1:{upstream}/v1"}}
+upstream: {{base_url: "http://127.0.0.1:{upstream}/v1", speaks: {speaks}}}
 cache:
   exact: {{enabled: {exact}}}
   coalesce: {{enabled: {exact}}}
@@ -36,6 +36,7 @@ SETTINGS: Mapping[str, Mapping[str, str]] = {
     "warmgate-l2": {"exact": "true", "l1": "false", "l2": "true"},
     "warmgate-off": {"exact": "false", "l1": "false", "l2": "false"},
     "warmgate-on": {"exact": "true", "l1": "true", "l2": "true"},
+    "warmgate-translated": {"exact": "false", "l1": "false", "l2": "false", "speaks": "anthropic"},
 }
 """What each of ours has switched on; `on` is `l1` again, so that misses do not fill the memory of the hits."""
 
@@ -112,7 +113,9 @@ class Fleet:
         folder.mkdir()
         port = _free_port()
         config = folder / "warmgate.yaml"
-        config.write_text(CONFIG.format(port=port, upstream=upstream.port, folder=folder, **SETTINGS[name]))
+        config.write_text(
+            CONFIG.format(port=port, upstream=upstream.port, folder=folder, **{"speaks": "openai", **SETTINGS[name]})
+        )
         process = self._start(["-m", "proxy.cli", "serve", "--config", str(config)], self._contestant_cores)
         deadline = monotonic() + PATIENCE
         while not _ready(port):

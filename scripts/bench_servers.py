@@ -63,6 +63,41 @@ EVENTS = [
 ]
 
 
+MESSAGE = {
+    "id": "msg_benchmark000000000000",
+    "type": "message",
+    "role": "assistant",
+    "model": "claude-sonnet-5-5",
+    "content": [{"type": "text", "text": WORDS * 7}],
+    "stop_reason": "end_turn",
+    "stop_sequence": None,
+    "usage": {
+        "input_tokens": 120,
+        "output_tokens": 160,
+        "cache_read_input_tokens": 0,
+        "cache_creation_input_tokens": 0,
+    },
+}
+"""The same as Anthropic says it."""
+
+
+def message_event(kind: str, **members: object) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (kind.encode(), msgspec.json.encode({"type": kind, **members}))
+
+
+MESSAGE_EVENTS = [
+    message_event("message_start", message={**MESSAGE, "content": [], "stop_reason": None}),
+    message_event("content_block_start", index=0, content_block={"type": "text", "text": ""}),
+    *(
+        message_event("content_block_delta", index=0, delta={"type": "text_delta", "text": f"word{number} "})
+        for number in range(CHUNKS - 2)
+    ),
+    message_event("content_block_stop", index=0),
+    message_event("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 160}),
+    message_event("message_stop"),
+]
+
+
 def whole(body: bytes) -> web.Response:
     return web.Response(body=body, content_type="application/json")
 
@@ -118,11 +153,12 @@ def upstream(delay: float) -> Answering:
             return whole(MODELS)
         if delay:
             await asyncio.sleep(delay)
+        foreign = request.path.endswith("/messages")
         if b'"stream":true' not in body:
-            return whole(ANSWER)
+            return whole(msgspec.json.encode(MESSAGE) if foreign else ANSWER)
         stream = web.StreamResponse(headers={"content-type": "text/event-stream; charset=utf-8"})
         await stream.prepare(request)
-        for event in EVENTS:
+        for event in MESSAGE_EVENTS if foreign else EVENTS:
             await stream.write(event)
         await stream.write_eof()
         return stream

@@ -11,6 +11,10 @@ from typing import Any
 
 from aiohttp import web
 
+from adapters.prices import Costs
+from adapters.routing import Peer, Routing
+from adapters.translation import Terms
+
 KEY = "sk-test-0123456789abcdef"
 CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "What is the capital of France?"}]}
 
@@ -26,6 +30,17 @@ class Clock:
 
     def tick(self, seconds: float) -> None:
         self.now += seconds
+
+
+def routing_to(base_url: str) -> Routing:
+    """Everything to one provider that speaks every API itself."""
+    every = frozenset({"openai-chat", "openai-responses", "openai-embeddings", "anthropic-messages"})
+    return Routing({"default": Peer(base_url, every, Terms(""))}, (), "default", ())
+
+
+def dollars(uncached: float) -> Costs:
+    """A bill that is all of one class."""
+    return Costs(uncached, *(0.0,) * (len(Costs._fields) - 1))
 
 
 def completion(text: str = "Paris.", *, finish: str = "stop", **more: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from proxy.config_file import loads, override
 from proxy.server import HttpServer, listen
 from tests.fakes import CHAT, KEY
 
-ENV = {"PROVIDER_KEY": "sk-provider", "TEAM_A": "wg-team-a", "TEAM_B": "wg-team-b"}
+ENV = {"PROVIDER_KEY": "sk-provider", "TEAM_A": "wg-team-a", "TEAM_B": "wg-team-b", "SPARE_KEY": "sk-spare"}
 
 
 @dataclass

@@ -25,6 +25,7 @@ LONGER = {
     "adapters/vocabulary.py": "the one place where every value and protocol of the seam is explained",
     "adapters/openai_fold.py": "rules of one wire format, which only make sense side by side",
     "cache/disk_store.py": "everything that the one thread does with its one connection",
+    "proxy/config.py": "every setting there is, with its default and its meaning, in the order of the file",
     "proxy/config_value.py": "one reader for each kind of value that a setting may have",
     "proxy/importers.py": "one reader for each foreign format, none of which knows another",
 }
@@ -58,6 +59,11 @@ DECIDING = (
     "adapters/prefix_cache.py",
     "adapters/tokens.py",
     "adapters/prices.py",
+    "adapters/profiles.py",
+    "adapters/capabilities.py",
+    "adapters/embeddings.py",
+    "adapters/breakpoint_*.py",
+    "cache/bills.py",
 )
 """Modules that decide and do nothing else: equal arguments, equal result."""
 
@@ -87,7 +93,12 @@ WITHOUT_A_TEST_OF_ITS_OWN = {
     "proxy/app.py": NOT_YET,
     "proxy/callers.py": NOT_YET,
     "proxy/cli.py": NOT_YET,
+    "adapters/chat_over_messages.py": "names the four functions of a translation, and is tested through the proxy",
+    "adapters/messages_over_chat.py": "the same",
+    "adapters/translated.py": "tested with both translations, in tests/proxy/test_upstreams.py",
     "proxy/demo.py": NOT_YET,
+    "proxy/demo_clients.py": "a part of the demo, tested as a whole in tests/proxy/test_demo.py",
+    "proxy/demo_ledger.py": "the same",
     "proxy/reading.py": NOT_YET,
     "proxy/respond.py": NOT_YET,
     "proxy/serve.py": NOT_YET,

@@ -79,7 +79,7 @@ def emitted() -> set[str]:
     reply = Reply.whole(200, (), body, source="upstream", answer=Answer(OPENAI_CHAT, body=body))
     call = Call("POST", "/chat/completions", {}, body, dialect=OPENAI_CHAT, key=b"k")
     hit = Trace(source="l1", age=1.0, ttl=2.0)
-    miss = Trace(source="upstream", why="miss", modified_bytes=1, usage=Usage(1))
+    miss = Trace("upstream", "miss", modified_bytes=1, usage=Usage(1), upstream="anthropic", warnings=("n: dropped",))
     lines = [*headers_of(call, reply, hit, 0.1), *headers_of(call, reply, miss, 0.1), *error_headers()]
     return {line for line in lines if line != "Content-Type"}
 
@@ -148,7 +148,8 @@ def test_every_metric_is_named_and_every_one_named_is_exported() -> None:
 
 def test_the_labels_of_every_metric_are_told() -> None:
     metrics = Metrics(lambda: {"l1": {"hits": 1}})
-    for table, labels in ((metrics.requests, 3), (metrics.tokens, 2), (metrics.dollars, 2), (metrics.unstored, 1)):
+    two, one = (metrics.tokens, metrics.dollars, metrics.asked), (metrics.unstored, metrics.spent)
+    for table, labels in ((metrics.requests, 3), *((each, 2) for each in two), *((each, 1) for each in one)):
         table[("x",) * labels] = 1.0
     told = {first_quoted(row).removesuffix("_total"): row[1] for row in rows("Operations")}
     for family in metrics.collect():
@@ -221,8 +222,9 @@ def test_the_defaults_that_are_told_are_those() -> None:
 
 
 def test_python_and_the_request_of_curl_are_sound() -> None:
-    (code,) = blocks("python")
-    compile(code, "README.md", "exec")
+    assert len(blocks("python")) == 2
+    for code in blocks("python"):
+        compile(code, "README.md", "exec")
     bodies = [body for block in blocks("sh") for body in re.findall(r"-d '(.*?)'", block)]
     assert bodies != []
     for body in bodies:
@@ -231,7 +233,9 @@ def test_python_and_the_request_of_curl_are_sound() -> None:
 
 def test_every_address_is_that_of_the_defaults() -> None:
     addresses = set(re.findall(r"http://[\w.]+:\d+[\w/]*", TEXT))
-    assert addresses == {"http://127.0.0.1:4100/v1", "http://127.0.0.1:4100/v1/chat/completions"}
+    assert addresses == {
+        "http://127.0.0.1:4100", "http://127.0.0.1:4100/v1", "http://127.0.0.1:4100/v1/chat/completions"
+    }  # fmt: skip
 
 
 def test_links_lead_somewhere() -> None:

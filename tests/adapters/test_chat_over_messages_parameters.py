@@ -15,6 +15,7 @@ from adapters.chat_over_messages_parameters import (
     REFUSED,
     breakpoint_ttl,
     check,
+    closed_schema,
     format_of,
     sampling_of,
     stop_of,
@@ -199,12 +200,51 @@ SCHEMA = {"type": "object", "properties": {}, "additionalProperties": False}
 
 def test_format() -> None:
     asked = {"type": "json_schema", "json_schema": {"name": "n", "description": "d", "strict": True, "schema": SCHEMA}}
-    assert format_of({"response_format": asked}, OLD) == {"type": "json_schema", "schema": SCHEMA}
-    assert format_of({"response_format": {"type": "text"}}, OLD) is None
-    assert format_of({"response_format": None}, OLD) is None
+    assert format_of({"response_format": asked}, OLD, Notes()) == {"type": "json_schema", "schema": SCHEMA}
+    assert format_of({"response_format": {"type": "text"}}, OLD, Notes()) is None
+    assert format_of({"response_format": None}, OLD, Notes()) is None
     assert (
-        refused(lambda: format_of({"response_format": asked}, capabilities_of("claude-opus-4-1"))) == "response_format"
+        refused(lambda: format_of({"response_format": asked}, capabilities_of("claude-opus-4-1"), Notes()))
+        == "response_format"
     )
+
+
+OPEN = {
+    "type": "object",
+    "properties": {
+        "default": {"type": ["object", "null"], "properties": {"n": {"type": "integer"}}, "required": ["n"]},
+        "list": {"type": "array", "items": {"$ref": "#/$defs/d"}},
+    },
+    "$defs": {"d": {"type": "object", "additionalProperties": True, "enum": [{"type": "object"}]}},
+}
+CLOSED = {
+    "type": "object",
+    "properties": {
+        "default": {
+            "type": ["object", "null"],
+            "properties": {"n": {"type": "integer"}},
+            "required": ["n"],
+            "additionalProperties": False,
+        },
+        "list": {"type": "array", "items": {"$ref": "#/$defs/d"}},
+    },
+    "$defs": {"d": {"type": "object", "additionalProperties": False, "enum": [{"type": "object"}]}},
+    "additionalProperties": False,
+}
+
+
+def test_objects_of_a_schema_are_closed_and_it_is_told() -> None:
+    asked = {"response_format": {"type": "json_schema", "json_schema": {"schema": OPEN}}}
+    notes = Notes()
+    assert format_of(asked, OLD, notes) == {"type": "json_schema", "schema": CLOSED}
+    assert notes.warnings == ["response_format: additionalProperties set to false"]
+    assert refused(lambda: format_of(asked, OLD, Notes(strict=True))) == "response_format"
+    assert closed_schema(CLOSED) == CLOSED
+    deep: dict[str, Any] = {}
+    for _ in range(5000):
+        deep = {"items": deep}
+    asked = {"response_format": {"type": "json_schema", "json_schema": {"schema": deep}}}
+    assert refused(lambda: format_of(asked, OLD, Notes())) == "response_format.json_schema.schema"
 
 
 @pytest.mark.parametrize(
@@ -223,7 +263,7 @@ def test_format() -> None:
     ],
 )
 def test_what_is_no_format(asked: Any, param: str) -> None:
-    assert refused(lambda: format_of({"response_format": asked}, OLD)) == param
+    assert refused(lambda: format_of({"response_format": asked}, OLD, Notes())) == param
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from adapters.vocabulary import Sent
 
 NEW, OLD = "claude-opus-5-5", "claude-opus-4-5"
 MARK = {"type": "ephemeral"}
-OBJECT = {"type": "object", "properties": {}}
+OBJECT = {"type": "object", "properties": {}, "additionalProperties": False}
 TOOL = {"type": "function", "function": {"name": "f", "parameters": OBJECT}}
 CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": '{ "a": 1.0 }'}}
 HI = [{"role": "user", "content": "Hi"}]

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from adapters.embeddings import SEAM, Part, items_of, model_of, narrowed, put_together, take_apart, weight
 from adapters.errors import Unfoldable
 from adapters.openai_embeddings import OPENAI_EMBEDDINGS
-from adapters.tokens import estimate
 
 DIGITS = b"[0.10,1e-7,-0.0,1E+2,123456789012345678901234567890,0.1000000000000000055511151231257827]"
 
@@ -61,9 +60,10 @@ def test_a_request_without_an_input_has_no_items() -> None:
     assert items_of({}) is None
 
 
-def test_tokens_are_counted_and_texts_estimated() -> None:
+def test_tokens_weigh_what_they_are_and_texts_what_they_are_long() -> None:
     assert weight([5, 5, 5]) == 3
-    assert weight("one two three") == estimate("one two three")
+    assert weight("one two three") == 13
+    assert weight("\u65e5\u672c") == 6
 
 
 # ---------------------------------------------------------------- apart and together

@@ -312,3 +312,13 @@ def test_any_value_anywhere_is_sent_or_refused(place: tuple[Any, ...], value: An
 
 def test_the_body_that_is_mutated_above_is_a_good_one():
     assert request(FULL, Terms("gpt-6", strict=True)).warnings == ()
+
+
+@pytest.mark.parametrize(
+    "model", ["mistral-large-latest", "openai/gpt-oss-120b", "llama3.3", "deepseek-chat", "gemini-3.8-flash"]
+)
+def test_other_servers_are_told_what_they_know(model: str) -> None:
+    body = BODY | {"metadata": {"user_id": "u"}, "service_tier": "auto", "temperature": 0.5}
+    assert list(request(body, Terms(model)).parsed) == ["model", "messages", "max_tokens", "temperature"]
+    for ours in ("gpt-4o", "o3-mini", "openai/gpt-6", "chatgpt-4o-latest"):
+        assert {"max_completion_tokens", "safety_identifier", "service_tier"} <= set(request(body, Terms(ours)).parsed)

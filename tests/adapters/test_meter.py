@@ -10,17 +10,18 @@ from multidict import CIMultiDict
 
 from adapters.meter import Meter
 from adapters.openai_chat import OPENAI_CHAT
+from adapters.prices import Costs
 from adapters.sse import Frame
 from adapters.usage import Usage
 from adapters.vocabulary import Answer, Call, Form, Handler, Reply
-from tests.fakes import CHAT, Clock, chunks, completion
+from tests.fakes import CHAT, Clock, chunks, completion, dollars
 from tests.frames import Listed
 
 USED = Usage(uncached=976, read=1024, output=100)
 
 
-def price(model: str, usage: Usage) -> float | None:
-    return usage.prompt / 1000 if model == "gpt-4o" else None
+def price(model: str, usage: Usage) -> Costs | None:
+    return dollars(usage.prompt / 1000) if model == "gpt-4o" else None
 
 
 def call_of(model: str = "gpt-4o", **more: Any) -> Call:

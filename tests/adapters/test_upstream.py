@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
+from adapters.dress import Dress
 from adapters.errors import Torn, UpstreamError
 from adapters.openai_chat import OPENAI_CHAT
 from adapters.upstream import Patience, Retries, Upstream, end_to_end, retry_after
@@ -37,7 +38,7 @@ class Naps:
 @asynccontextmanager
 async def upstream(base_url: str, naps: Naps | None = None, **more: Any) -> AsyncIterator[Upstream]:
     chosen: dict[str, Any] = {
-        "api_key": None,
+        "dress": Dress(),
         "patience": Patience(connect=2, first_byte=5, between=5),
         "retries": Retries(times=2, longest=10, base=0.5),
         "clock": Clock(),
@@ -101,7 +102,7 @@ async def test_nothing_is_added_for_a_client_that_sent_nothing() -> None:
 
 
 async def test_a_managed_key_replaces_every_credential() -> None:
-    async with provider() as fake, upstream(fake.base_url, api_key="sk-ours") as handler:
+    async with provider() as fake, upstream(fake.base_url, dress=Dress(api_key="sk-ours", replaces=True)) as handler:
         await handler(chat(**{"authorization": "Bearer wg", "x-api-key": "a", "API-Key": "b"}))
         sent = fake.seen[0].headers
     assert sent["Authorization"] == "Bearer sk-ours"

@@ -25,7 +25,7 @@ from cache.key import key_of
 from cache.levels import Levels
 from cache.memory import Memory
 from cache.policy import Policy
-from tests.fakes import CHAT, Clock, chunks, completion
+from tests.fakes import CHAT, Clock, chunks, completion, dollars
 
 TTL = 300.0
 USAGE = completion()["usage"]
@@ -146,7 +146,7 @@ def scene(script: Script | None = None, **more: Any) -> Scene:
 
 
 async def test_a_whole_answer_is_kept_with_what_a_hit_has_to_tell() -> None:
-    at = scene(around=lambda inner: Meter(inner, lambda model, usage: 0.5, Clock()))
+    at = scene(around=lambda inner: Meter(inner, lambda model, usage: dollars(0.5), Clock()))
     call, reply, body = await at.ask(controls=Controls(namespace="n"))
     assert (reply.source, call.trace.why, call.trace.stored) == ("upstream", "miss", True)
     entry = at.levels.peek(key_of(call))
@@ -160,7 +160,7 @@ async def test_a_whole_answer_is_kept_with_what_a_hit_has_to_tell() -> None:
 
 
 async def test_a_hit_tells_what_it_is() -> None:
-    at = scene(around=lambda inner: Meter(inner, lambda model, usage: 0.5, Clock()))
+    at = scene(around=lambda inner: Meter(inner, lambda model, usage: dollars(0.5), Clock()))
     _, _, first = await at.ask()
     at.clock.tick(20)
     call, reply, body = await at.ask()

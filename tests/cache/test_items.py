@@ -19,12 +19,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from adapters.embeddings import items_of
+from adapters.embeddings import items_of, weight
 from adapters.errors import UpstreamError
 from adapters.meter import Meter
 from adapters.openai_embeddings import OPENAI_EMBEDDINGS
 from adapters.tasks import Tasks
-from adapters.tokens import estimate
 from adapters.usage import Usage
 from adapters.vocabulary import Answer, Call, Controls, Form, Reply, Sent
 from cache.coalesce import Coalesce
@@ -34,7 +33,7 @@ from cache.items import PEEKED, Items
 from cache.key import item_keys, key_of
 from cache.levels import Levels
 from cache.memory import Memory
-from tests.fakes import Clock
+from tests.fakes import Clock, dollars
 
 TTL, PRICE = 300.0, 0.001
 MODEL = "text-embedding-3-small"
@@ -50,7 +49,7 @@ def vector(item: Any, form: str = "float") -> str:
 
 
 def tokens(item: Any) -> int:
-    return len(item) if isinstance(item, list) else estimate(item)
+    return weight(item)
 
 
 @dataclass
@@ -149,7 +148,7 @@ def call_of(given: Any, *, members: Any = None, raw: bytes | None = None, **more
 def scene(levels: Levels | None = None, price: float | None = PRICE, clock: Clock | None = None, **more: Any) -> Scene:
     clock, provider, admission = clock or Clock(), Provider(), Admission()
     levels = levels or Levels(Memory(10_000, 1 << 30, TTL, clock), None)
-    meter = Meter(provider, lambda _, usage: None if price is None else usage.prompt * price, Clock())
+    meter = Meter(provider, lambda _, usage: None if price is None else dollars(usage.prompt * price), Clock())
     return Scene(Items(meter, levels, admission, clock, **more), provider, admission, clock, levels)
 
 
@@ -429,8 +428,8 @@ async def test_the_disk_tells_money_as_memory_does(tmp_path: Path) -> None:
         await at.ask(["a", "one two three"])
     async with on_disk(tmp_path) as at:
         call, _, _ = await at.ask(["one two three", "a"])
-        assert call.trace.saved == pytest.approx((estimate("one two three") + 1) * PRICE)
-        assert call.trace.usage == Usage(uncached=estimate("one two three") + 1, estimated=True)
+        assert call.trace.saved == pytest.approx((weight("one two three") + 1) * PRICE)
+        assert call.trace.usage == Usage(uncached=weight("one two three") + 1, estimated=True)
 
 
 async def test_without_any_level_it_only_saves_repetitions() -> None:
@@ -470,7 +469,7 @@ async def test_an_entry_of_another_shape_is_no_item() -> None:
 async def test_what_is_kept_of_an_item() -> None:
     at = scene()
     call, _, _ = await at.ask(["a", "one two three"], controls=Controls(namespace="n", ttl=10))
-    for item, used in (("a", 1), ("one two three", estimate("one two three"))):
+    for item, used in (("a", 1), ("one two three", weight("one two three"))):
         entry = at.levels.peek(item_keys(call, "input", [item])[0])
         assert entry is not None
         assert (entry.tenant, entry.namespace, entry.model, entry.shape) == ("t", "n", MODEL, Shape.ITEM)

@@ -94,7 +94,10 @@ def test_the_ignored_members_are_these_and_no_others() -> None:
 
 
 def test_the_steering_headers_are_these_and_no_others() -> None:
-    assert STEERING_HEADERS == ("openai-organization", "openai-project", "openai-beta")
+    assert (
+        *("openai-organization", "openai-project", "openai-beta"),
+        *("anthropic-version", "anthropic-beta", "anthropic-workspace-id"),
+    ) == STEERING_HEADERS
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
@@ -281,10 +284,10 @@ def test_the_key_is_computed_once_and_carried_on_the_call() -> None:
 def test_the_key_is_what_it_was() -> None:
     """Entries on disk are found by it: whoever changes this value on purpose changes VERSION too."""
     call = call_of(RICH, tenant="t", controls=Controls(namespace="n"), headers={"openai-project": "p"})
-    assert key_of(call).hex() == "1aa6cfa3b040ef4369a38400bfd01c41d4b867ddc889ef4a8bf1562c7f735510"
+    assert key_of(call).hex() == "16ab823c44892600c73251b3e58d37668929f928c2ccccb6c199a8a789849189"
     found = scope_of(call)
     assert found is not None
-    assert found.hex() == "36d0c9c73fb1b210f721d130666a651762f604f6c60a0a5c46b0db600d681cc5"
+    assert found.hex() == "c03230b0d0f0b024b248db8373d9c26687ceae68ddb3a85d3d6361fbd72ae1b7"
 
 
 # Scope

@@ -30,7 +30,8 @@ def test_settings_can_not_be_changed_in_place():
 def test_the_sections_and_their_order():
     names = [entry.name for entry in SCHEMA.fields]
     assert names == [
-        "listen", "limits", "upstream", "tenants", "cache", "record", "prices", "simulated", "metrics", "log"
+        "listen", "limits", "upstream", "upstreams", "routes", "tenants",
+        "cache", "record", "prices", "simulated", "metrics", "log",
     ]  # fmt: skip
 
 

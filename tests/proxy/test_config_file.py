@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from proxy import config
 from proxy.config import Settings
 from proxy.config_command import summary
-from proxy.config_file import MOST_NODES, dump, load, loads, override, variables
+from proxy.config_file import LISTS, MOST_NODES, dump, load, loads, override, variables
 from proxy.config_problem import ConfigError
 from proxy.config_rules import store_path, stores_on_disk
 from proxy.config_value import SCHEMA, settings, written
+from proxy.providers import network
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
@@ -77,7 +78,8 @@ def test_lists_and_tables():
         ("metrics: {enabled: yes}", "w.yaml:1:20: metrics.enabled: must be true or false"),
         ("log: {level: loud}", "w.yaml:1:14: log.level: must be one of: debug, error, info, warning"),
         ("? [a]\n: b\n", "w.yaml:1:3: a name must be a single word"),
-        ("<<: {}\n", "w.yaml:1:1: '<<': unknown setting; known here: listen, limits, upstream, tenants, cache, record, "
+        ("<<: {}\n", "w.yaml:1:1: '<<': unknown setting; known here: listen, limits, upstream, "
+         "upstreams, routes, tenants, cache, record, "
                      "prices, simulated, metrics, log"),
         ("tenants:\n  mode: managed\nupstream: {base_url: simulated}",
          "w.yaml:1:1: tenants.keys: managed mode needs at least one key"),
@@ -220,7 +222,7 @@ def test_a_wrong_variable_is_named():
 
 
 def test_no_two_settings_share_a_variable():
-    assert len(variables()) == len(set(variables().values())) == len(list(settings())) - 2
+    assert len(variables()) == len(set(variables().values())) == len(list(settings())) - len(LISTS)
     assert variables()["WARMGATE_CACHE_MULTI_LEVEL_L2_PERSISTENCE_PATH"] == "cache.multi_level.l2.persistence_path"
 
 
@@ -291,7 +293,9 @@ def test_a_masked_dump_differs_in_secrets_only(effective):
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.name)
 def test_every_example_loads_and_is_met(path, tmp_path):
-    env = {"HOME": str(tmp_path), "OPENAI_API_KEY": "a", "WARMGATE_KEY_SEARCH": "b", "WARMGATE_KEY_SUPPORT": "c"}
+    named = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "OPENROUTER_API_KEY")
+    issued = ("WARMGATE_KEY_SEARCH", "WARMGATE_KEY_SUPPORT", "WARMGATE_KEY_TEAM")
+    env = {"HOME": str(tmp_path)} | {name: name.lower() for name in (*named, *issued)}
     loaded = load(path, env=env)
     assert summary(loaded, env)
     assert path.read_text().startswith("# "), "an example says what it is for"
@@ -299,7 +303,11 @@ def test_every_example_loads_and_is_met(path, tmp_path):
 
 def test_the_examples_do_what_their_names_say():
     examples = {path.stem: load(path) for path in CONFIGS.glob("*.yaml")}
-    assert sorted(examples) == ["local-vllm", "managed", "no-disk", "pass-through", "simulated", "warmgate"]
+    assert sorted(examples) == [
+        "failover", "local-vllm", "managed", "no-disk", "pass-through", "providers", "simulated", "warmgate"
+    ]  # fmt: skip
+    assert {"azure", "gemini", "vllm"} < set(network(examples["providers"]).upstreams)
+    assert all(route.fallback for route in examples["failover"].routes)
     assert examples["simulated"].upstream.base_url == config.SIMULATED
     assert examples["managed"].tenants.mode == "managed"
     assert not [key for key in examples["managed"].tenants.keys if key.key]

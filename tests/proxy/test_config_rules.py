@@ -1,9 +1,17 @@
 import pytest
 from msgspec.structs import replace
 
-from proxy.config import Cache, Disk, Key, Listen, MultiLevel, Record, Settings, Tenants, Upstream
+from proxy.config import Cache, Disk, Fallback, Key, Listen, MultiLevel, Record, Route, Settings, Tenants, Upstream
 from proxy.config_problem import ConfigError, dotted
-from proxy.config_rules import contradictions, provider_key, resolve_keys, store_path, unmet
+from proxy.config_rules import (
+    contradictions,
+    provider_headers,
+    provider_key,
+    resolve_keys,
+    secrets_of,
+    store_path,
+    unmet,
+)
 
 ONE = Key(tenant="a", key="key-of-a")
 ENV = {"OPENAI_API_KEY": "sk-provider-000000", "TEAM_A": "first-team", "TEAM_B": " second-team\n", "HOME": "/home/me"}
@@ -13,6 +21,13 @@ def managed(*keys, **upstream):
     return Settings(
         tenants=Tenants(mode="managed", keys=keys), upstream=Upstream(**{"api_key_env": "OPENAI_API_KEY"} | upstream)
     )
+
+
+URL = "https://host/v1"
+
+
+def routed(*routes, upstreams=None):
+    return Settings(routes=routes, upstreams=upstreams or {})
 
 
 def at(objections):
@@ -40,6 +55,31 @@ def test_the_defaults_contradict_nothing_and_need_nothing(tmp_path):
         (managed(Key(tenant="a", key="k", key_env="K")), "tenants.keys[0]", "exactly one of"),
         (managed(ONE, replace(ONE, tenant="b")), "tenants.keys[1].key", "the same as in tenants.keys[0]"),
         (managed(ONE, Key(tenant="a", key_env="K"), Key(tenant="b", key_env="K")), "tenants.keys[2].key_env", "[1]"),
+        (routed(Route(model="m", upstream="nobody")), "routes[0].upstream", "is no upstream; known: default, openai"),
+        (routed(upstreams={"mine": Upstream()}), "upstreams.mine.base_url", "is missing"),
+        (routed(upstreams={"default": Upstream(base_url=URL)}), "upstreams.default", "is taken"),
+        (routed(upstreams={"a b": Upstream(base_url=URL)}), "upstreams.'a b'", "must be letters"),
+        (routed(upstreams={"x": Upstream(base_url=URL, api_key_env="K")}), "upstreams.x.api_key_env", "managed"),
+        (routed(upstreams={"x": Upstream(base_url=URL, headers={"a:b": "c"})}), "upstreams.x.headers.a:b", "no name"),
+        (Settings(upstream=Upstream(headers={"": "c"})), "upstream.headers.''", "no name"),
+        (
+            routed(Route(model="m", upstream="openai", fallback=(Fallback(upstream="groq"),))),
+            "routes[0].fallback",
+            "good for one provider only",
+        ),
+        (
+            replace(managed(ONE), routes=(Route(model="m", upstream="groq"),)),
+            "upstreams.groq.api_key_env",
+            "managed mode needs the name",
+        ),
+        (
+            replace(
+                managed(ONE),
+                routes=(Route(model="m", upstream="ollama", fallback=(Fallback(upstream="xai"),)),),
+            ),
+            "upstreams.xai.api_key_env",
+            "managed mode needs the name",
+        ),
     ],
 )
 def test_contradictions(settings, where, says):
@@ -87,10 +127,23 @@ def test_resolve_keys_refuses_to_leave_one_out():
 
 
 def test_the_key_of_the_provider_comes_from_its_variable():
-    assert provider_key(managed(ONE), ENV) == "sk-provider-000000"
-    assert provider_key(Settings(), ENV) is None
-    with pytest.raises(ConfigError, match="OPENAI_API_KEY is not set"):
-        provider_key(managed(ONE), {"OPENAI_API_KEY": ""})
+    upstream = managed(ONE).upstream
+    assert provider_key(upstream, ENV) == "sk-provider-000000"
+    assert provider_key(Settings().upstream, ENV) is None
+    with pytest.raises(ConfigError, match=r"upstream.api_key_env: the variable OPENAI_API_KEY is not set"):
+        provider_key(upstream, {"OPENAI_API_KEY": ""})
+    with pytest.raises(ConfigError, match=r"upstreams.claude.api_key_env: the variable OPENAI_API_KEY is not set"):
+        provider_key(upstream, {}, "claude")
+
+
+def test_values_of_headers_may_come_from_variables():
+    upstream = Upstream(headers={"X-Team": "search", "X-Gateway-Key": "$GATEWAY", "X-Price": "$5"})
+    env = {"GATEWAY": " gate-key-0000 "}
+    assert provider_headers(upstream, env) == {"X-Team": "search", "X-Gateway-Key": "gate-key-0000", "X-Price": "$5"}
+    assert at(unmet(Settings(upstream=upstream), {"HOME": "/home/me"})) == [
+        ("upstream.headers.X-Gateway-Key", "the variable GATEWAY is not set")
+    ]
+    assert secrets_of(Settings(upstream=upstream), env) == {"gate-key-0000"}
 
 
 @pytest.mark.parametrize(

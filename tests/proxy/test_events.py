@@ -11,6 +11,7 @@ import pytest
 from adapters.usage import Usage
 from adapters.vocabulary import Call, Trace
 from proxy.events import Event, log_event
+from tests.fakes import dollars
 
 TENANT = "0123456789abcdef0123456789abcdef"
 CREDENTIAL = "fedcba9876543210fedcba9876543210"
@@ -38,6 +39,9 @@ def event(**changes: Any) -> Event:
         attempts=2,
         usage=Usage(uncached=10, output=5),
         cost=0.01,
+        costs=dollars(0.01),
+        upstream="anthropic",
+        warnings=("seed: dropped",),
         finish="stop",
     )
     facts: dict[str, Any] = {
@@ -70,6 +74,8 @@ def test_one_event_is_one_record_with_every_fact(caplog: pytest.LogCaptureFixtur
         "status": 200,
         "ms": 750.0,
         "source": "upstream",
+        "upstream": "anthropic",
+        "warnings": ["seed: dropped"],
         "why": "miss",
         "model": "gpt-4o",
         "tenant": "0123456789ab",
@@ -83,6 +89,8 @@ def test_one_event_is_one_record_with_every_fact(caplog: pytest.LogCaptureFixtur
         "first_frame_ms": 250.0,
         "usage": Usage(uncached=10, output=5)._asdict(),
         "cost": 0.01,
+        "cost_by_class": {"uncached": 0.01},
+        "cost_without": 0.01,
         "saved": None,
         "finish": "stop",
         "error": "",
@@ -99,7 +107,16 @@ def test_no_secret_and_no_message_is_in_it(caplog: pytest.LogCaptureFixture) -> 
 
 def test_what_is_not_known_is_null_and_not_zero(caplog: pytest.LogCaptureFixture) -> None:
     found = facts(logged(caplog, event(call=None, trace=Trace(), status=404, source="proxy", route="none")))
-    unknown = ("upstream_status", "upstream_ms", "first_frame_ms", "usage", "cost", "saved")
+    unknown = (
+        "upstream_status",
+        "upstream_ms",
+        "first_frame_ms",
+        "usage",
+        "cost",
+        "cost_by_class",
+        "cost_without",
+        "saved",
+    )
     assert {name: found[name] for name in unknown} == dict.fromkeys(unknown)
     assert (found["model"], found["tenant"], found["key"], found["stream"]) == ("", "", "", False)
 

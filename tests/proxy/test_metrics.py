@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from adapters.openai_chat import OPENAI_CHAT
 from adapters.usage import Usage
 from adapters.vocabulary import Call, Trace
 from proxy.events import Event
 from proxy.metrics import ADDED, CONTENT_TYPE, UPSTREAM, Histogram, Metrics, exposition
+from tests.fakes import dollars
 
 SIZES: dict[str, dict[str, float]] = {"l1": {"entries": 3, "bytes": 4096}, "l2": {"entries": 7.0}}
 
@@ -23,8 +25,11 @@ def event(
     *, route: str = "chat", status: int = 200, seconds: float = 1.0, source: str = "upstream", **facts: Any
 ) -> Event:
     model = facts.pop("model", "gpt-4o")
-    call = Call("POST", "/chat/completions", {}, b"", parsed={"model": model}, tenant=facts.pop("tenant", "t"))
-    trace = Trace(source=source, **facts)
+    tenant = facts.pop("tenant", "t")
+    dialect = OPENAI_CHAT if route == "chat" else None
+    call = Call("POST", "/chat/completions", {}, b"", dialect, parsed={"model": model}, tenant=tenant)
+    cost = facts.get("cost")
+    trace = Trace(source=source, costs=None if cost is None else dollars(cost), **facts)
     return Event(0.0, "POST", route, status, seconds, source, call, trace, None, 10)
 
 
@@ -64,6 +69,9 @@ def test_the_text_is_what_prometheus_reads() -> None:
         "warmgate_requests": "counter",
         "warmgate_upstream_tokens": "counter",
         "warmgate_dollars": "counter",
+        "warmgate_upstream_dollars": "counter",
+        "warmgate_upstream_requests": "counter",
+        "warmgate_dropped_parameters": "counter",
         "warmgate_not_stored": "counter",
         "warmgate_stored": "counter",
         "warmgate_upstream_retries": "counter",
@@ -106,12 +114,12 @@ def test_requests_are_counted_by_route_source_and_status() -> None:
 
 
 def test_tokens_are_counted_by_class_and_never_mixed_with_estimates() -> None:
-    usage = Usage(uncached=1, read=2, write_5m=3, write_1h=4, output=5, reasoning=5)
+    usage = Usage(uncached=1, read=2, write_5m=3, write_1h=4, output=12, reasoning=7, write_30m=5, write_12h=6)
     metrics = observed(event(usage=usage), event(usage=usage), event(usage=usage._replace(estimated=True)))
-    for class_, count in {"uncached": 1, "read": 2, "write_5m": 3, "write_1h": 4, "output": 5}.items():
+    classes = {"uncached": 1, "read": 2, "write_5m": 3, "write_1h": 4, "write_30m": 5, "write_12h": 6}
+    for class_, count in (classes | {"output": 5, "reasoning": 7}).items():
         assert value(metrics, "upstream_tokens_total", class_=class_, counted="reported") == 2 * count
         assert value(metrics, "upstream_tokens_total", class_=class_, counted="estimated") == count
-    assert value(metrics, "upstream_tokens_total", class_="reasoning", counted="reported") is None
 
 
 def test_money_spent_and_money_saved_are_apart() -> None:
@@ -126,6 +134,24 @@ def test_money_spent_and_money_saved_are_apart() -> None:
     assert value(metrics, "dollars_total", kind="saved", source="collapsed") == 0.25
     assert value(metrics, "dollars_total", kind="spent", source="l1") is None
     assert value(metrics, "upstream_tokens_total", class_="output", counted="reported") == 2, "bought, not served"
+
+
+def test_money_is_told_by_class_too() -> None:
+    metrics = observed(event(usage=Usage(uncached=1), cost=0.5), event(usage=Usage(uncached=1), cost=0.25))
+    assert value(metrics, "upstream_dollars_total", class_="uncached") == 0.75
+    assert value(metrics, "upstream_dollars_total", class_="output") is None
+
+
+def test_who_was_asked_and_what_was_lost_on_the_way() -> None:
+    lost = ("seed: dropped", "n: dropped")
+    metrics = observed(
+        event(upstream="anthropic", warnings=lost),
+        event(upstream="spare", refused_to_store="fallback to spare"),
+        event(source="l1", upstream="anthropic", warnings=lost),
+    )
+    assert value(metrics, "upstream_requests_total", upstream="anthropic", way="first") == 1
+    assert value(metrics, "upstream_requests_total", upstream="spare", way="fallback") == 1
+    assert value(metrics, "dropped_parameters_total") == 2
 
 
 def test_an_unknown_price_is_not_zero_but_counted() -> None:
@@ -189,7 +215,7 @@ def test_a_clock_that_is_coarse_adds_no_negative_time() -> None:
 
 
 @pytest.mark.parametrize("route", ["v1", "ops", "none"])
-def test_only_chat_is_measured(route: str) -> None:
+def test_only_what_is_read_is_measured(route: str) -> None:
     assert value(observed(event(route=route, source="proxy")), "added_seconds_count") == 0
 
 

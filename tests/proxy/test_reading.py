@@ -8,9 +8,15 @@ import pytest
 
 from adapters.errors import Refused
 from adapters.openai_chat import OPENAI_CHAT, OpenAIChat
-from proxy.reading import Reader
+from adapters.vocabulary import Dialect
+from proxy.reading import REMEMBERED, Reader
+from tests.fakes import routing_to
 
 PLAIN = b'{"model" : "m","messages":[{"role":"user","content":"x"}]}'
+
+
+def reader_of(dialect: Dialect, remembered: int = REMEMBERED) -> Reader:
+    return Reader(dialect, "/chat/completions", routing_to("http://upstream/v1"), remembered)
 
 
 class Counting(OpenAIChat):
@@ -42,7 +48,7 @@ def body(**more: str) -> bytes:
     ],
 )
 def test_the_form_that_is_asked_for(raw: bytes, stream: bool, wants_usage: bool) -> None:
-    read = Reader(OPENAI_CHAT).read(raw)
+    read = reader_of(OPENAI_CHAT).read(raw)
     assert (read.stream, read.wants_usage) == (stream, wants_usage)
     assert (read.raw, read.dropped) == (raw, 0)
     assert read.parsed == OPENAI_CHAT.parse(raw)
@@ -50,7 +56,7 @@ def test_the_form_that_is_asked_for(raw: bytes, stream: bool, wants_usage: bool)
 
 def test_our_own_member_is_read_and_not_sent() -> None:
     raw = body(cache='{"ttl": 5}', seed="1")
-    read = Reader(OPENAI_CHAT).read(raw)
+    read = reader_of(OPENAI_CHAT).read(raw)
     assert read.parsed["cache"] == {"ttl": 5}
     assert read.raw == body(seed="1")
     assert read.dropped == len(raw) - len(read.raw) == len(b'"cache":{"ttl": 5},')
@@ -58,7 +64,7 @@ def test_our_own_member_is_read_and_not_sent() -> None:
 
 def test_equal_bytes_are_read_once_and_share_their_digests() -> None:
     dialect = Counting()
-    reader = Reader(dialect)
+    reader = reader_of(dialect)
     first = reader.read(PLAIN)
     assert reader.read(bytes(bytearray(PLAIN))) is first
     assert reader.read(PLAIN + b" ") is not first
@@ -68,7 +74,7 @@ def test_equal_bytes_are_read_once_and_share_their_digests() -> None:
 
 def test_what_is_refused_is_refused_again() -> None:
     dialect = Counting()
-    reader = Reader(dialect)
+    reader = reader_of(dialect)
     for _ in range(2):
         with pytest.raises(Refused, match="model"):
             reader.read(b'{"messages":[{}]}')
@@ -77,7 +83,7 @@ def test_what_is_refused_is_refused_again() -> None:
 
 def test_a_body_with_our_member_is_remembered_as_it_came() -> None:
     dialect = Counting()
-    reader = Reader(dialect)
+    reader = reader_of(dialect)
     with_member, without = body(cache="{}"), PLAIN
     assert reader.read(with_member) is reader.read(with_member)
     assert reader.read(without) is not reader.read(with_member)
@@ -87,7 +93,7 @@ def test_a_body_with_our_member_is_remembered_as_it_came() -> None:
 
 def test_a_memory_within_its_bytes() -> None:
     dialect = Counting()
-    reader = Reader(dialect, remembered=20_000)
+    reader = reader_of(dialect, remembered=20_000)
     bodies = [body(seed=str(number)) for number in range(100)]
     for raw in bodies:
         reader.read(raw)
@@ -100,7 +106,7 @@ def test_a_memory_within_its_bytes() -> None:
 
 def test_one_body_never_takes_all_of_the_memory() -> None:
     dialect = Counting()
-    reader = Reader(dialect, remembered=20_000)
+    reader = reader_of(dialect, remembered=20_000)
     reader.read(PLAIN)
     long = body(user='"' + "x" * 2000 + '"')
     reader.read(long)

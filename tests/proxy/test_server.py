@@ -16,13 +16,13 @@ import aiohttp
 import pytest
 
 from adapters.errors import UpstreamError
+from adapters.openai_chat import OPENAI_CHAT
 from adapters.sse import Frame
 from adapters.vocabulary import Call, Form, Handler, Reply
-from proxy.app import DIALECTS
-from proxy.edge import Edge
+from proxy.edge import Door, Edge
 from proxy.server import HttpServer, listen, reserve, until_stopped
 from proxy.tenants import PassThrough
-from tests.fakes import CHAT, KEY, Clock, until
+from tests.fakes import CHAT, KEY, Clock, routing_to, until
 
 
 class Failing:
@@ -49,9 +49,9 @@ class Failing:
 
 def edge_of(handler: Handler) -> Edge:
     return Edge(
+        {"/chat/completions": Door(OPENAI_CHAT, handler, "chat")},
         handler,
-        handler,
-        dialects=DIALECTS,
+        routing=routing_to("http://upstream/v1"),
         tenancy=PassThrough(b"x" * 32, share_cache=False),
         operations={},
         sinks=[],
