@@ -74,6 +74,8 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
     tenancy, verify = _tenancy(settings, env)
     world = World(time.time, time.perf_counter, asyncio.sleep, random.Random().random)
     upstreams = connect(settings, env, world, verify=verify)
+    if upstreams.tell:
+        tasks.spawn(upstreams.learn(), endless=True)
 
     # The onions, innermost first. Leaving a layer out is leaving out its line.
     kept = settings.cache.exact

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -14,8 +14,10 @@ from yarl import URL
 from adapters import simulated_responses
 from adapters.anthropic_messages import ANTHROPIC_MESSAGES
 from adapters.ask_usage import AskUsage
-from adapters.chat_over_messages import CHAT_OVER_MESSAGES
+from adapters.capabilities import Capabilities
+from adapters.chat_over_messages import ChatOverMessages
 from adapters.dress import Dress, Dressed
+from adapters.learning import capabilities_at
 from adapters.messages_over_chat import MESSAGES_OVER_CHAT
 from adapters.meter import Meter
 from adapters.openai_chat import OPENAI_CHAT
@@ -24,7 +26,7 @@ from adapters.openai_responses import OPENAI_RESPONSES
 from adapters.routing import Peer, Router, Routing, Rule
 from adapters.simulated import Simulated, Timing
 from adapters.simulated_speech import messages, responses
-from adapters.translation import Terms
+from adapters.translation import Terms, Translation
 from adapters.upstream import Patience, Retries, Upstream
 from adapters.vocabulary import Clock, Handler, Sleep, Way
 from cache.exact import Admission
@@ -39,8 +41,6 @@ OPENAI = frozenset({OPENAI_CHAT.name, OPENAI_RESPONSES.name, OPENAI_EMBEDDINGS.n
 ANTHROPIC = frozenset({ANTHROPIC_MESSAGES.name})
 NATIVE = {"openai": OPENAI, "anthropic": ANTHROPIC, "both": OPENAI | ANTHROPIC}
 """The dialects that a provider has, by what it `speaks`."""
-
-TRANSLATIONS = (CHAT_OVER_MESSAGES, MESSAGES_OVER_CHAT)
 
 STICKY = 3600.0
 """Seconds that a conversation stays with the upstream it fell back to: the longest life of a prompt cache that a client
@@ -61,6 +61,14 @@ class Upstreams:
     router: Router
     admission: Admission
     sessions: list[aiohttp.ClientSession]
+    tell: list[Handler]
+    """Upstreams that say what their models can do, and that this proxy may ask by itself."""
+    learned: dict[str, Capabilities]
+
+    async def learn(self) -> None:
+        """Asks once. Not by Anthropic's SDK: importing it takes two seconds of CPU from everybody's first requests."""
+        for ask in self.tell:
+            self.learned.update(await capabilities_at(ask))
 
     async def close(self) -> None:
         for session in self.sessions:
@@ -72,6 +80,8 @@ def connect(settings: Settings, env: Mapping[str, str], world: World, *, verify:
     net, prices = network(settings), prices_of(settings, world.wall())
     sessions: list[aiohttp.ClientSession] = []
     handlers: dict[str, Handler] = {}
+    tell: list[Handler] = []
+    learned: dict[str, Capabilities] = {}
     doors: dict[str, Admission] = {}
     simulated = _simulated(settings, world)
     for name, upstream in net.upstreams.items():
@@ -79,16 +89,19 @@ def connect(settings: Settings, env: Mapping[str, str], world: World, *, verify:
         if upstream.base_url != SIMULATED:
             sessions.append(_session(upstream))
             handler = _upstream(settings, name, upstream, env, sessions[-1], world)
+            if upstream.api_key_env is not None and upstream.speaks == "anthropic":
+                tell.append(handler)
         if verify:
             handler = doors[name] = Admitted(handler, window=settings.tenants.revalidate, clock=world.wall)
         price = partial(prices.split, provider=seller(upstream))
         handler = Meter(handler, price, world.clock)
         handlers[name] = AskUsage(handler) if upstream.stream_usage == "always" else handler
-    router = Router(_routing(net), handlers, sticky=STICKY, wall=world.wall)
-    return Upstreams(router, Doors(doors) if verify else Trusted(), sessions)
+    translations = (ChatOverMessages(learned), MESSAGES_OVER_CHAT)
+    router = Router(_routing(net, translations), handlers, sticky=STICKY, wall=world.wall)
+    return Upstreams(router, Doors(doors) if verify else Trusted(), sessions, tell, learned)
 
 
-def _routing(net: Network) -> Routing:
+def _routing(net: Network, translations: Sequence[Translation]) -> Routing:
     peers = {
         name: Peer(str(upstream.base_url), NATIVE[upstream.speaks or "openai"], _terms(upstream))
         for name, upstream in net.upstreams.items()
@@ -96,7 +109,7 @@ def _routing(net: Network) -> Routing:
     rules = [
         Rule(route.model, tuple(Way(way.upstream, way.send_as or "*") for way in ways(route))) for route in net.routes
     ]
-    return Routing(peers, rules, DEFAULT, TRANSLATIONS)
+    return Routing(peers, rules, DEFAULT, translations)
 
 
 def _terms(upstream: config.Upstream) -> Terms:

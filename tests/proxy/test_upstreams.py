@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from proxy.config_file import loads
-from tests.fakes import CHAT, Provider, Script, Seen, answer, answers, provider, send
+from tests.fakes import CHAT, Provider, Script, Seen, answer, answers, provider, send, until
 from tests.running import Proxy, proxy, serving
 
 MESSAGE = {
@@ -226,6 +226,11 @@ async def test_what_nobody_reads_goes_to_whose_client_asks() -> None:
     assert [seen.path for seen in openai.seen] == ["/v1/audio/speech"]
 
 
+def posted(fake: Provider) -> list[Seen]:
+    """Without what the proxy asks for itself."""
+    return [seen for seen in fake.seen if seen.method == "POST"]
+
+
 def managed(first: str, second: str) -> str:
     return f"""
 upstream: {{api_key_env: PROVIDER_KEY, retries: 0}}
@@ -253,9 +258,9 @@ async def test_a_provider_that_is_down_is_replaced_and_its_place_taken_for_the_c
         await ours.chat(CHAT | {"messages": [{"role": "user", "content": "Another"}]}, key="wg-team-a")
     assert status == 200
     assert headers["Cache-Status"].endswith('detail="fallback to spare"')
-    assert (len(first.seen), len(second.seen)) == (2, 2)
+    assert (len(posted(first)), len(posted(second))) == (2, 2)
     assert {seen.headers["Authorization"] for seen in second.seen} == {"Bearer sk-spare"}
-    assert json.loads(second.seen[0].body)["model"] == "openai/gpt-4o"
+    assert json.loads(posted(second)[0].body)["model"] == "openai/gpt-4o"
 
 
 async def test_a_fallback_may_speak_another_language() -> None:
@@ -263,7 +268,25 @@ async def test_a_fallback_may_speak_another_language() -> None:
         status, _, body = await ours.chat(CHAT | {"model": "o3"}, key="wg-team-a")
     assert status == 200
     assert json.loads(body)["choices"][0]["message"]["content"] == "Paris."
-    assert json.loads(second.seen[0].body)["model"] == "claude-opus-5-5"
+    assert json.loads(posted(second)[0].body)["model"] == "claude-opus-5-5"
+
+
+async def test_models_that_nobody_heard_of_are_asked_about_where_the_key_is_ours() -> None:
+    told = {"id": "claude-opus-9", "max_tokens": 77, "capabilities": {}}
+
+    async def script(request: web.Request, seen: Seen) -> web.StreamResponse:
+        return web.json_response({"data": [told]} if seen.method == "GET" else MESSAGE)
+
+    config = """
+upstream: {speaks: anthropic, api_key_env: PROVIDER_KEY}
+tenants: {mode: managed, keys: [{tenant: a, key: wg-team-a}]}
+"""
+    async with provider(script) as fake, proxy(fake.base_url, config=config) as ours:
+        await until(lambda: bool(ours.app.upstreams.learned))
+        await ours.chat(claude(model="claude-opus-9"), key="wg-team-a")
+    asked, sent = fake.seen
+    assert (asked.path, asked.headers["Authorization"]) == ("/v1/models?limit=1000", "Bearer sk-provider")
+    assert json.loads(sent.body)["max_tokens"] == 77
 
 
 async def test_each_upstream_is_asked_about_the_keys_it_knows() -> None:
