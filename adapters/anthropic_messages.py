@@ -11,7 +11,7 @@ import msgspec
 from adapters.anthropic_fold import fold, is_end, is_error
 from adapters.anthropic_unfold import unfold
 from adapters.anthropic_usage import stream_usage, usage
-from adapters.body import decoded, event_of, is_json, mapping
+from adapters.body import WORD, decoded, event_of, is_json, mapping
 from adapters.errors import Refused
 from adapters.sse import Frame, frame_of
 from adapters.vocabulary import Dialect
@@ -46,7 +46,6 @@ ERRORS = (
 SILENT = {"text": "text", "thinking": None, "redacted_thinking": None}
 """Blocks that say nothing to the user, or only through the member named here."""
 
-_WORD = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -191,7 +190,7 @@ def _unstorable(reason: Any) -> str:
     """Goes into a response header: what a provider made up must not end its line or its quotation."""
     if reason is None:
         return "no stop_reason"
-    return f"stop_reason {reason}" if isinstance(reason, str) and _WORD.fullmatch(reason) else "unknown stop_reason"
+    return f"stop_reason {reason}" if isinstance(reason, str) and WORD.fullmatch(reason) else "unknown stop_reason"
 
 
 ANTHROPIC_MESSAGES: Dialect = AnthropicMessages()

@@ -68,6 +68,11 @@ def _distinct(pairs: list[tuple[str, Any]]) -> None:
         names.add(name)
 
 
+WORD = re.compile(r"[A-Za-z0-9_.-]{1,40}")
+"""What a provider made up may stand in a header line of ours if it is one of these: it can end neither the line nor a
+quotation."""
+
+
 def mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 

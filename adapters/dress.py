@@ -36,7 +36,7 @@ class Dress(NamedTuple):
     replaces: bool = False
     """Managed mode: no credential of a client is ever passed on, with or without a key in its place."""
     auth: str | None = None
-    """The header of our own key: `bearer`, `x-api-key`, `api-key`; None: as the provider's version has it."""
+    """The header for keys: `bearer`, `x-api-key`, `api-key`; None: as the provider's version has it."""
     extra: tuple[Line, ...] = ()
     """Sent with every request, in place of lines of the same names."""
 
@@ -79,6 +79,10 @@ def _key(dress: Dress, version: str) -> Line:
 def _moved(lines: list[Line], dress: Dress) -> list[Line]:
     """A client's own key, where it stands in a header that this provider does not read."""
     bearer, key = _find(lines, "authorization"), _find(lines, "x-api-key")
+    if dress.auth is not None:
+        shown = key or _find(lines, "api-key") or bearer.removeprefix("Bearer ")
+        rest = [line for line in lines if line[0].lower() not in CREDENTIALS]
+        return [*rest, _key(dress._replace(api_key=shown), "")] if shown else lines
     if dress.speaks == "openai" and key and not bearer:
         return [
             ("Authorization", f"Bearer {value}") if name.lower() == "x-api-key" else (name, value)

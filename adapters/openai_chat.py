@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from adapters.body import decoded, event_of, is_json, mapping
+from adapters.body import WORD, decoded, event_of, is_json, mapping
 from adapters.errors import Refused
 from adapters.openai_fold import fold, is_end, is_error
 from adapters.openai_unfold import unfold
@@ -22,7 +21,6 @@ STORABLE = frozenset({"stop", "tool_calls"})
 SAYING = ("content", "tool_calls", "refusal", "audio", "reasoning_content", "reasoning")
 """Members of which a message must have one that is not empty."""
 
-_WORD = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -167,7 +165,7 @@ def _usage(usage: dict[str, Any]) -> Usage | None:
 
 def _unstorable(reason: Any) -> str:
     """Goes into a response header: what a provider made up must not end its line or its quotation."""
-    return f"finish_reason {reason}" if isinstance(reason, str) and _WORD.fullmatch(reason) else "unknown finish_reason"
+    return f"finish_reason {reason}" if isinstance(reason, str) and WORD.fullmatch(reason) else "unknown finish_reason"
 
 
 def _objection(choice: dict[str, Any]) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from adapters.body import decoded, event_of, is_json, mapping
+from adapters.body import WORD, decoded, event_of, is_json, mapping
 from adapters.errors import Refused
 from adapters.openai_responses_fold import fold, is_end, is_error, read
 from adapters.openai_responses_unfold import unfold
@@ -22,7 +21,6 @@ CONTINUES = ("previous_response_id", "conversation", "prompt")
 BY_CLIENT = frozenset({"function", "custom", "local_shell", "apply_patch"})
 """Tools that the client runs: calls to them are a part of the answer. All others count as run by the provider."""
 
-_WORD = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -113,7 +111,7 @@ class OpenAIResponses:
     def finish(self, message: Mapping[str, Any]) -> str:
         """`completed`, or `incomplete,max_output_tokens`."""
         told = (message.get("status"), mapping(message.get("incomplete_details")).get("reason"))
-        return ",".join(word for word in told if isinstance(word, str) and _WORD.fullmatch(word))
+        return ",".join(word for word in told if isinstance(word, str) and WORD.fullmatch(word))
 
     def error(self, message: str, *, kind: str, param: str | None = None, code: str | None = None) -> bytes:
         return _encode({"error": _error(message, kind, param, code)})
@@ -171,7 +169,7 @@ def _run_by_provider(tools: Any) -> str:
             (kind == "shell" and mapping(tool.get("environment")).get("type") == "local")
             or (kind == "tool_search" and tool.get("execution") == "client")
         ):
-            return f"tool {kind}" if isinstance(kind, str) and _WORD.fullmatch(kind) else "unknown tool"
+            return f"tool {kind}" if isinstance(kind, str) and WORD.fullmatch(kind) else "unknown tool"
     return ""
 
 
@@ -200,9 +198,9 @@ def _unstorable(status: Any, reason: Any) -> str:
     """Goes into a response header: what a provider made up must not end its line or its quotation."""
     if status is None:
         return "no status"
-    if not isinstance(status, str) or not _WORD.fullmatch(status):
+    if not isinstance(status, str) or not WORD.fullmatch(status):
         return "unknown status"
-    why = f": {reason}" if isinstance(reason, str) and _WORD.fullmatch(reason) else ""
+    why = f": {reason}" if isinstance(reason, str) and WORD.fullmatch(reason) else ""
     return f"status {status}{why}"
 
 

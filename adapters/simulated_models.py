@@ -3,8 +3,9 @@
 Names are free. One that holds a version as Anthropic writes it (`claude-opus-4-7`, `claude-3-5-haiku-20241022`,
 `sim-sonnet-5-5`) behaves as that model does, every other (`sim-small`) as a model without restrictions of its own.
 
-Sources (read 2026-11): Anthropic's prompt caching guide of 2026-08-21 (minima); its pages on Opus 5.5, on Sonnet 5.5
-and on mid-conversation system messages (thinking, forced tools, system turns); its error reference (prefill).
+Minima are those of the profiles (`adapters.profiles`). Sources of the rest (read 2026-11): Anthropic's pages on Opus
+5.5, on Sonnet 5.5 and on mid-conversation system messages (thinking, forced tools, system turns); its error reference
+(prefill).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
+from adapters.profiles import profile_of
 from adapters.simulated_answer import CREATED
 
 MODELS = ("sim-small", "sim-large", "sim-reasoner", "sim-embedding")
@@ -59,7 +61,7 @@ def traits(model: str) -> Traits:
         "between_tools": (family, version) == ("sonnet", (5, 5)),
     }
     return Traits(
-        minimum=_minimum(family, version),
+        minimum=profile_of("anthropic", name.replace("sim-", "claude-")).minimum,
         prefill=version <= (4, 5),
         sampling=version < (4, 7),
         thinking=frozenset(kind for kind, allowed in thinking.items() if allowed),
@@ -68,18 +70,6 @@ def traits(model: str) -> Traits:
         forced=not newest,
         system_turns=version >= (4, 8) and (family, version) != ("sonnet", (5, 0)),
     )
-
-
-def _minimum(family: str, version: tuple[int, int]) -> int:
-    match family, version:
-        case ("opus", (4, 5 | 6)) | ("haiku", (4, 5)):
-            return 4096
-        case ("opus", (4, 7)) | ("haiku", (3, _)):
-            return 2048
-        case ("sonnet", (5, 0)):
-            return 1024
-        case _:
-            return 512 if version >= (5, 0) else 1024
 
 
 def card(name: str) -> dict[str, Any]:

@@ -92,8 +92,8 @@ class Upstream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     api_key_env: Variable | None = None
     """Managed mode: the variable that holds the provider's key. The key itself never stands in a file."""
     auth: Literal["bearer", "x-api-key", "api-key"] | None = None
-    """The header that carries a key of the proxy's. Null: `bearer`; `x-api-key` with an `anthropic_version` before
-    2026-10-21. Azure takes `api-key`."""
+    """The header that carries the key, the proxy's or a client's. Null: `bearer`; `x-api-key` with an
+    `anthropic_version` before 2026-10-21. Azure takes `api-key`."""
     headers: dict[str, HeaderValue] = {}
     """Sent with every request. A value such as `$NAME` is taken from that environment variable."""
     anthropic_version: Text = "2026-10-21"

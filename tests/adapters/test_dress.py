@@ -37,6 +37,9 @@ AGENT = ("User-Agent", "x")
         (OLD, Dress("openai"), [("Authorization", "Bearer sk-ant-1"), OWN]),
         (NEW, Dress("openai"), [NEW[0], OWN]),
         ([("api-key", "azure")], Dress("openai"), [("api-key", "azure")]),
+        (OPENAI, Dress(auth="api-key"), [AGENT, *OPENAI[2:], ("api-key", "sk-1")]),
+        (OLD, Dress("openai", auth="bearer"), [OWN, ("Authorization", "Bearer sk-ant-1")]),
+        ([OWN], Dress(auth="api-key"), [OWN]),
         # Managed: ours instead of theirs.
         (OPENAI, Dress(api_key="ours", replaces=True), [AGENT, OPENAI[2], OWN, ("Authorization", "Bearer ours")]),
         (OLD, Dress("openai", api_key="ours", replaces=True), [OWN, ("Authorization", "Bearer ours")]),

@@ -270,3 +270,68 @@ async def test_the_same_question_of_two_clients_is_two_answers() -> None:
         native = json.loads((await ours.chat(ask, path="/messages"))[2])
     assert (chat["object"], native["type"]) == ("chat.completion", "message")
     assert len(fake.seen) == 2
+
+
+# ---------------------------------------------------------------- rubbish
+
+json_value = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["type", "text", "role", "id"]), inner),
+    max_leaves=5,
+)
+ROUTES: dict[str, dict[str, Any]] = {
+    "/chat/completions": {"messages": [{"role": "user", "content": "x"}]},
+    "/messages": {"messages": [{"role": "user", "content": "x"}], "max_tokens": 9},
+    "/responses": {"input": "x"},
+    "/embeddings": {"input": ["x", "y"]},
+}
+MEMBERS = [
+    *("messages", "input", "tools", "system", "max_tokens", "thinking", "stop", "metadata", "stream_options", "text"),
+    *("tool_choice", "response_format", "output_config", "n", "user", "cache", "encoding_format", "reasoning_effort"),
+]
+
+
+@settings(
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(list(ROUTES)),
+            st.sampled_from(["m", "claude-opus-5-5", "claude-haiku-4-5"]),
+            st.dictionaries(st.sampled_from(MEMBERS), json_value, max_size=3),
+            st.booleans(),
+        ),
+        min_size=5,
+        max_size=10,
+    )
+)
+def test_no_request_makes_it_fall_over(asked: list[tuple[str, str, dict[str, Any], bool]]) -> None:
+    """Whatever stands where: an answer, or an error in the client's own words, and never ours to be ashamed of."""
+
+    async def rubbish(request: web.Request, seen: Seen) -> web.StreamResponse:
+        kind = "text/event-stream" if b"stream" in seen.body else "application/json"
+        return web.Response(body=b'{"choices":[{"message":7}],"content":[{}],"usage":[]}\n\n', content_type=kind)
+
+    async def run() -> None:
+        async with provider(rubbish) as fake:
+            config = f'{{upstreams: {{c: {{base_url: "{fake.base_url}", speaks: anthropic}}}},'
+            config += ' routes: [{model: "claude-*", upstream: c}]}'
+            async with proxy(fake.base_url, config=config) as ours:
+                for path, model, members, stream in asked:
+                    body = {"model": model} | ROUTES[path] | ({"stream": True} if stream else {}) | members
+                    status, _, raw = await ours.chat(json.dumps(body).encode(), path=path)
+                    assert status in (200, 400, 502), (status, raw)
+                    if status == 400:
+                        told = json.loads(raw)
+                        assert told["error"]["message"]
+                        assert ("type" in told) is (path == "/messages")
+
+    asyncio.run(run())
