@@ -98,7 +98,7 @@ async def all_clients(ledger: Ledger, base_url: str, spent: Callable[[], Awaitab
 
 
 def table(rows: list[Row]) -> Table:
-    view = Table(title="Both clients, both kinds of providers, and their prompt caches", title_justify="left")
+    view = Table(title="Both clients, both kinds of providers, and their prompt caches", title_justify="left", pad_edge=False)
     for name in ("client", "API", "model", "read", "written", "spent $"):
         view.add_column(name, justify="right" if name in ("read", "written", "spent $") else "left", no_wrap=True)
     for row in rows:
@@ -108,7 +108,7 @@ def table(rows: list[Row]) -> Table:
             row.model,
             f"{row.read:,}",
             f"{row.written:,}",
-            f"{row.spent:.6f}" if row.spent >= 1e-6 else "< 0.000001",
+            f"{row.spent:.6f}" if row.spent >= 1e-6 else "<0.000001",
         )
     return view
 
