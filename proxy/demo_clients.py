@@ -98,7 +98,9 @@ async def all_clients(ledger: Ledger, base_url: str, spent: Callable[[], Awaitab
 
 
 def table(rows: list[Row]) -> Table:
-    view = Table(title="Both clients, both kinds of providers, and their prompt caches", title_justify="left", pad_edge=False)
+    view = Table(
+        title="Both clients, both kinds of providers, and their prompt caches", title_justify="left", pad_edge=False
+    )
     for name in ("client", "API", "model", "read", "written", "spent $"):
         view.add_column(name, justify="right" if name in ("read", "written", "spent $") else "left", no_wrap=True)
     for row in rows:

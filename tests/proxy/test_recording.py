@@ -212,3 +212,51 @@ async def test_nothing_is_recorded_where_that_is_not_set(tmp_path: Path) -> None
         await ours.chat(say("x"))
         assert ours.app.recorder is None
     assert not [name for name in os.listdir(tmp_path) if "session" in name]
+
+
+async def test_the_other_apis_are_recorded_and_replayed_too(tmp_path: Path) -> None:
+    """Twice each: the proxy answers the second from memory, and so does the replay, at the provider's own usage."""
+    message = {
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-opus-5-5", "stop_reason": "end_turn",
+        "content": [{"type": "text", "text": "re"}], "stop_sequence": None,
+        "usage": {"input_tokens": 10, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 0,
+                  "output_tokens": 5},
+    }  # fmt: skip
+    item = {
+        "type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
+        "content": [{"type": "output_text", "text": "re", "annotations": []}],
+    }  # fmt: skip
+    response = {
+        "id": "resp_1", "object": "response", "created_at": 1, "model": "gpt-4o", "status": "completed",
+        "output": [item], "error": None,
+        "usage": {"input_tokens": 50, "input_tokens_details": {"cached_tokens": 30}, "output_tokens": 5},
+    }  # fmt: skip
+
+    async def both(request: web.Request, seen: Seen) -> web.StreamResponse:
+        return web.json_response(message if "/messages" in seen.path else response)
+
+    turns = [{"role": "user", "content": "one"}]
+    more = [*turns, {"role": "assistant", "content": [{"type": "text", "text": "re"}]}, *turns]
+    asked: list[tuple[str, dict[str, Any]]] = [
+        ("/messages", {"model": "claude-opus-5-5", "max_tokens": 9, "system": "s", "messages": turns}),
+        ("/messages", {"model": "claude-opus-5-5", "max_tokens": 9, "system": "s", "messages": more}),
+        ("/responses", {"model": "gpt-4o", "input": "one", "instructions": "s"}),
+        ("/responses", {"model": "gpt-4o", "input": turns}),
+        ("/responses", {"model": "gpt-4o", "input": [*turns, {"type": "message", "role": "assistant"}]}),
+        ("/embeddings", {"model": "gpt-4o", "input": "nobody replays vectors"}),
+    ]
+    recording = Recording(tmp_path)
+    async with (
+        provider(both) as fake,
+        proxy(fake.base_url, config=recording.config.replace("0}", "0, speaks: both}")) as ours,
+    ):
+        for path, body in [each for each in asked for _ in range(2)]:
+            await ours.chat(body, path=path)
+    found = recording.read()
+    assert [(each.route, each.body) for each in found] == [
+        (path[1:], body) for path, body in asked[:-1] for _ in range(2)
+    ]
+    assert [each.usage and each.usage.read for each in found] == [100] * 4 + [30] * 6
+    report = recording.replay()
+    assert (report["requests"], report["hits"]) == (10, 5)
+    assert report["tokens"]["read"] == 2 * 100 + 3 * 30
