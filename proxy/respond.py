@@ -22,6 +22,7 @@ def headers_of(call: Call, reply: Reply, trace: Trace, seconds: float) -> CIMult
     """Everything the reply came with, and our own lines (RFC 9211 `Cache-Status`, RFC 9111 `Age`, Server-Timing)."""
     key = f'; key="{call.key.hex()[:16]}"' if call.key else ""
     if trace.age is not None:
+        lost = call.sent.warnings if call.sent is not None else ()
         return CIMultiDict(
             (
                 *reply.headers,
@@ -31,6 +32,7 @@ def headers_of(call: Call, reply: Reply, trace: Trace, seconds: float) -> CIMult
                 ("X-Cache-Status", "hit"),
                 ("Server-Timing", f"warmgate;dur={seconds * 1000:.2f}"),
                 ("X-Warmgate-Cost", f"cost=0; saved={_money(trace.saved)}"),
+                *((("X-Warmgate-Warning", "; ".join(lost)),) if lost else ()),
             )
         )
     headers = CIMultiDict(reply.headers)
