@@ -88,7 +88,7 @@ class Upstream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything in front of `/chat/completions` or `/messages`, or the word `simulated` for the provider inside the
     proxy. Null: known from its name in `upstreams` (see `proxy/providers.py`); that of `upstream` is OpenAI's."""
     speaks: Literal["openai", "anthropic", "both"] | None = None
-    """Whose API it has; a request in the other's is translated. Null: known from its name, else `openai`."""
+    """Whose API it has; a request in the other's is translated. Null: known from its host or name, else `openai`."""
     api_key_env: Variable | None = None
     """Managed mode: the variable that holds the provider's key. The key itself never stands in a file."""
     auth: Literal["bearer", "x-api-key", "api-key"] | None = None

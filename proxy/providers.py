@@ -84,7 +84,8 @@ def _filled(settings: Settings, name: str) -> Upstream | None:
     url = url or (known.base_url if known else None)
     if url is None:
         return None
-    return replace(given, base_url=url, speaks=given.speaks or (known.speaks if known else "openai"))
+    at = _at(url) or known
+    return replace(given, base_url=url, speaks=given.speaks or (at.speaks if at else "openai"))
 
 
 AZURE = (".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com")
@@ -94,14 +95,19 @@ def seller(upstream: Upstream) -> str:
     """Whose prices count there, by the table's names; empty where the model's name alone has to tell."""
     if upstream.base_url == SIMULATED:
         return "anthropic" if upstream.speaks == "anthropic" else "openai"
-    host = urlsplit(upstream.base_url or "").hostname or ""
-    if host.endswith(AZURE):
+    url = upstream.base_url or ""
+    if (urlsplit(url).hostname or "").endswith(AZURE):
         return "azure"
-    return next((known.seller for known in KNOWN.values() if known.seller and host == _host(known)), "")
+    known = _at(url)
+    return known.seller if known else ""
 
 
-def _host(known: Known) -> str:
-    return urlsplit(known.base_url).hostname or ""
+def _at(url: str) -> Known | None:
+    """The provider whose host this is, whatever the path; none for engines, any of which may have a port."""
+    host = urlsplit(url).hostname
+    return next(
+        (known for known in KNOWN.values() if not known.keyless and urlsplit(known.base_url).hostname == host), None
+    )
 
 
 def keyless(settings: Settings, name: str) -> bool:

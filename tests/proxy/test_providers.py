@@ -21,6 +21,8 @@ def wires(config: str) -> dict[str, tuple[str | None, str | None]]:
         ("", {"default": (OPENAI, "openai"), "anthropic": (ANTHROPIC, "anthropic")}),
         ("upstream: {base_url: http://gateway/v1}", {"default": ("http://gateway/v1", "openai")}),
         ("upstream: {base_url: http://x/v1, speaks: both}", {"default": ("http://x/v1", "both")}),
+        (f"upstream: {{base_url: {ANTHROPIC}}}", {"default": (ANTHROPIC, "anthropic")}),
+        (f"upstream: {{base_url: {ANTHROPIC}, speaks: openai}}", {"default": (ANTHROPIC, "openai")}),
         (
             "upstream: {base_url: simulated}",
             {"default": ("simulated", "openai"), "anthropic": ("simulated", "anthropic")},
