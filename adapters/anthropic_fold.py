@@ -161,6 +161,8 @@ KNOWN = {
 }
 """Every member of these events. A ping that carries more than its name has something to say which nobody here reads."""
 
+EVENTS = frozenset({*KNOWN, "message_delta", "error"})
+
 
 class Whole:
     """A message under construction."""

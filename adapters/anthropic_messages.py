@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from adapters.anthropic_fold import fold, is_end, is_error
+from adapters.anthropic_fold import EVENTS, fold, is_end, is_error
 from adapters.anthropic_unfold import unfold
 from adapters.anthropic_usage import stream_usage, usage
 from adapters.body import WORD, decoded, event_of, is_json, mapping
@@ -53,6 +53,7 @@ class AnthropicMessages:
     """`adapters.vocabulary.Dialect`, Messages API."""
 
     name = "anthropic-messages"
+    events = EVENTS
 
     fold = staticmethod(fold)
     unfold = staticmethod(unfold)

@@ -37,11 +37,23 @@ class Meter:
         if trace.usage is not None:
             trace.costs = self.price(call.model, trace.usage)
             trace.cost = None if trace.costs is None else trace.costs.total
-        if not answer.streamed:  # of a stream whoever folds it may tell; folding costs more than passing it on
+        if answer.streamed:
+            trace.unknown_events = _unknown(answer)
+        else:  # of a stream whoever folds it may tell; folding costs more than passing it on
             try:
                 trace.finish = answer.dialect.finish(answer.message())
             except Unfoldable:
                 trace.finish = "unfoldable"
+
+
+def _unknown(answer: Answer) -> int:
+    """Looks at first lines only: that is where a name stands, and it is all that this is worth."""
+    known, found = answer.dialect.events, 0
+    for frame in answer.frames:
+        raw = frame.raw
+        if raw.startswith(b"event: ") and raw[7 : raw.find(b"\n")].decode(errors="replace").rstrip("\r") not in known:
+            found += 1
+    return found
 
 
 class _Metered:

@@ -28,6 +28,7 @@ class OpenAIChat:
     """`adapters.vocabulary.Dialect`, chat completions."""
 
     name = "openai-chat"
+    events = frozenset({"error"})
 
     fold = staticmethod(fold)
     unfold = staticmethod(unfold)

@@ -22,6 +22,7 @@ class OpenAIEmbeddings:
     """`adapters.vocabulary.Dialect`, embeddings. There are no streams of them."""
 
     name = "openai-embeddings"
+    events: frozenset[str] = frozenset()
 
     # Errors have one form on all of OpenAI's routes.
     error = staticmethod(OPENAI_CHAT.error)

@@ -9,7 +9,7 @@ import msgspec
 
 from adapters.body import WORD, decoded, event_of, is_json, mapping
 from adapters.errors import Refused
-from adapters.openai_responses_fold import fold, is_end, is_error, read
+from adapters.openai_responses_fold import EVENTS, fold, is_end, is_error, read
 from adapters.openai_responses_unfold import unfold
 from adapters.sse import Frame, frame_of
 from adapters.usage import Usage, count, openai_writes
@@ -28,6 +28,7 @@ class OpenAIResponses:
     """`adapters.vocabulary.Dialect`, responses."""
 
     name = "openai-responses"
+    events = EVENTS
 
     fold = staticmethod(fold)
     unfold = staticmethod(unfold)

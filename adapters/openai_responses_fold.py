@@ -21,6 +21,41 @@ from adapters.sse import Frame
 ENDS = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
 """Types of the terminal events. The last is in no type of OpenAI's client, but its status is, and others send it."""
 
+_TOLD = {
+    "": "created queued in_progress completed incomplete failed cancelled",
+    "output_item": "added done",
+    "content_part": "added done",
+    "output_text": "delta done annotation.added",
+    "refusal": "delta done",
+    "audio": "delta done",
+    "audio.transcript": "delta done",
+    "function_call_arguments": "delta done",
+    "custom_tool_call_input": "delta done",
+    "mcp_call_arguments": "delta done",
+    "reasoning_text": "delta done",
+    "reasoning_summary_part": "added done",
+    "reasoning_summary_text": "delta done",
+    "code_interpreter_call": "in_progress interpreting completed",
+    "code_interpreter_call_code": "delta done",
+    "file_search_call": "in_progress searching completed",
+    "web_search_call": "in_progress searching completed",
+    "image_generation_call": "in_progress generating partial_image completed",
+    "mcp_call": "in_progress completed failed",
+    "mcp_list_tools": "in_progress completed failed",
+    "shell_call_command": "added delta done",
+    "shell_call_output_content": "delta done",
+    "compaction": "compacting",
+    "steer": "accepted pending failed",
+}
+"""What is told of each thing (types of OpenAI's client 3.52, read 2026-11)."""
+
+EVENTS = frozenset(
+    {
+        "error",
+        *(".".join(filter(None, ("response", thing, what))) for thing, told in _TOLD.items() for what in told.split()),
+    }
+)
+
 _ADDED, _DONE = "response.output_item.added", "response.output_item.done"
 
 _decode = msgspec.json.Decoder().decode

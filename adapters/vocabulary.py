@@ -115,12 +115,17 @@ class Trace:
     """The configured name of the upstream that answered."""
     warnings: tuple[str, ...] = ()
     """What of the request the provider never saw, or saw changed: `temperature: dropped`, ..."""
+    unknown_events: int = 0
+    """Events of the upstream's stream that its dialect does not know."""
 
 
 class Dialect(Protocol):
     """The pure functions of one wire format. Frames are those of its event stream, messages its whole JSON answers."""
 
     name: str
+    events: frozenset[str]
+    """Names of the events that its streams are known to have, of those that have names. Others pass as they are, and
+    are counted: they are how a provider's next version announces itself."""
 
     def parse(self, raw: bytes) -> dict[str, Any]:
         """The request body; raises `Refused` (400, with `param`) where it is not one of this dialect."""

@@ -64,6 +64,7 @@ class Metrics(Collector):
         self.spent: dict[tuple[str, ...], float] = defaultdict(float)
         self.asked: dict[tuple[str, ...], float] = defaultdict(float)
         self.retries = self.unpriced = self.stored = self.in_flight = self.modified_bytes = self.dropped = 0
+        self.unknown_events = 0
         self.sizes = sizes
 
     def observe(self, event: Event) -> None:
@@ -82,6 +83,7 @@ class Metrics(Collector):
         self.upstream.observe(waited)
         self.asked[trace.upstream, "fallback" if trace.refused_to_store.startswith("fallback") else "first"] += 1
         self.dropped += len(trace.warnings)
+        self.unknown_events += trace.unknown_events
         if trace.first_frame_seconds is not None and event.call is not None and event.call.stream:
             self.first.observe(trace.first_frame_seconds)
         self.modified_bytes += trace.modified_bytes
@@ -117,6 +119,7 @@ class Metrics(Collector):
             ("upstream_retries", "Attempts beyond the first.", self.retries),
             ("unpriced_requests", "Upstream answers whose model has no known price.", self.unpriced),
             ("modified_bytes", "Bytes of request bodies that the proxy changed.", self.modified_bytes),
+            ("unknown_events", "Events of streams that passed and that nobody here knows.", self.unknown_events),
             ("dropped_parameters", "Parameters that an upstream never saw, or saw changed.", self.dropped),
         ):
             yield CounterMetricFamily(f"warmgate_{name}", told, value=value)

@@ -44,7 +44,7 @@ class State(msgspec.Struct):
 
 
 TABLES = ("requests", "tokens", "dollars", "unstored", "asked", "spent")
-NUMBERS = ("retries", "unpriced", "stored", "in_flight", "modified_bytes", "dropped")
+NUMBERS = ("retries", "unpriced", "stored", "in_flight", "modified_bytes", "dropped", "unknown_events")
 HISTOGRAMS = ("added", "upstream", "first")
 
 _decode = msgspec.msgpack.Decoder(State).decode

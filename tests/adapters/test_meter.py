@@ -125,3 +125,16 @@ async def test_what_nobody_reads_passes_untouched() -> None:
     assert found is reply
     assert isinstance(found.frames, Listed)
     assert call.trace.usage is None
+
+
+async def test_events_that_the_dialect_does_not_know_pass_and_are_counted() -> None:
+    clock, call = Clock(), call_of(stream=True)
+    odd = [
+        b'event: brand_new\ndata: {"choices":[]}\n\n',
+        b"event: error_free\r\ndata: {}\r\n\r\n",
+        b": event: comment\n\n",
+    ]
+    sent = [*chunks("Paris.", usage=True)[:-1], *odd, chunks()[-1]]
+    reply = await Meter(streams(sent, clock), price, clock)(call)
+    assert [frame.raw async for frame in reply.frames] == sent
+    assert call.trace.unknown_events == 2

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import openai.types.responses
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.errors import Unfoldable
-from adapters.openai_responses_fold import fold, is_end, is_error, read
+from adapters.openai_responses_fold import EVENTS, fold, is_end, is_error, read
 from adapters.sse import Frame, Splitter, frame_of
 
 DATA = Path(__file__).parent / "data" / "responses"
@@ -299,3 +301,12 @@ def test_nothing_that_is_sent_breaks_the_fold(frames: list[Frame]) -> None:
         return
     assert streamed.response is not None
     assert folded.items() >= {name: value for name, value in streamed.response.items() if name != "output"}.items()
+
+
+def test_every_event_of_the_official_client_is_known() -> None:
+    folder = Path(openai.types.responses.__file__).parent
+    texts = [path.read_text(encoding="utf-8") for path in folder.glob("*_event.py")]
+    named = {name for text in texts for name in re.findall(r'type: Literal\["(response\.[a-z_.]+|error)"\]', text)}
+    sent_by_clients = {name for name in named if name.count(".") == 1} - EVENTS
+    assert len(named) > 40
+    assert named - EVENTS == sent_by_clients <= {"response.create", "response.steer"}

@@ -72,6 +72,7 @@ def test_the_text_is_what_prometheus_reads() -> None:
         "warmgate_upstream_dollars": "counter",
         "warmgate_upstream_requests": "counter",
         "warmgate_dropped_parameters": "counter",
+        "warmgate_unknown_events": "counter",
         "warmgate_not_stored": "counter",
         "warmgate_stored": "counter",
         "warmgate_upstream_retries": "counter",
@@ -152,6 +153,10 @@ def test_who_was_asked_and_what_was_lost_on_the_way() -> None:
     assert value(metrics, "upstream_requests_total", upstream="anthropic", way="first") == 1
     assert value(metrics, "upstream_requests_total", upstream="spare", way="fallback") == 1
     assert value(metrics, "dropped_parameters_total") == 2
+
+
+def test_events_that_nobody_knows_are_counted() -> None:
+    assert value(observed(event(unknown_events=2), event(), event(unknown_events=1)), "unknown_events_total") == 3
 
 
 def test_an_unknown_price_is_not_zero_but_counted() -> None:
