@@ -30,18 +30,14 @@ class Usage(NamedTuple):
     def prompt(self) -> int:
         return self.uncached + self.read + self.write_5m + self.write_1h + self.write_30m + self.write_12h
 
-    def classes(self) -> dict[str, int]:
-        """Tokens of every class, each counted once: `output` without its reasoning."""
-        return {
-            "uncached": self.uncached,
-            "read": self.read,
-            "write_5m": self.write_5m,
-            "write_30m": self.write_30m,
-            "write_1h": self.write_1h,
-            "write_12h": self.write_12h,
-            "output": self.output - self.reasoning,
-            "reasoning": self.reasoning,
-        }
+    def classes(self) -> list[tuple[str, int]]:
+        """Tokens of every class that has any, each counted once: `output` without its reasoning."""
+        prompt = [("uncached", self.uncached), ("read", self.read)]
+        if self.prompt > self.uncached + self.read:
+            prompt += [("write_5m", self.write_5m), ("write_1h", self.write_1h)]
+            prompt += [("write_30m", self.write_30m), ("write_12h", self.write_12h)]
+        told = [*prompt, ("output", self.output - self.reasoning), ("reasoning", self.reasoning)]
+        return [each for each in told if each[1]]
 
 
 MOST = 2**53
@@ -60,6 +56,8 @@ def openai_writes(details: Mapping[str, Any], most: int) -> tuple[int, int]:
     What is not said to live for 12 hours lives for 30 minutes, OpenAI's default. Together never more than `most`, what
     the prompt has left. Source: openai 3.52.0, `ResponseUsage.input_tokens_details` (2026-11).
     """
+    if not details or ("cache_write_tokens" not in details and "cache_write_tokens_details" not in details):
+        return 0, 0  # nearly all answers there are
     lives = mapping(details.get("cache_write_tokens_details"))
     long, short = count(lives, "ttl_12h_tokens"), count(lives, "ttl_30m_tokens")
     written = min(max(count(details, "cache_write_tokens"), long + short), most)

@@ -94,9 +94,9 @@ class Metrics(Collector):
             self._spend(trace.usage, trace.costs)
 
     def _spend(self, usage: Usage, costs: Costs | None) -> None:
-        for kind, count in usage.classes().items():
-            if count:
-                self.tokens[kind, "estimated" if usage.estimated else "reported"] += count
+        counted = "estimated" if usage.estimated else "reported"
+        for kind, count in usage.classes():
+            self.tokens[kind, counted] += count
         if costs is None:
             self.unpriced += 1
             return
