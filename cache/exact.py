@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from adapters.errors import Unfoldable, UpstreamError
@@ -23,6 +23,20 @@ class Admission(Protocol):
     async def refusal(self, call: Call) -> Reply | None:
         """Asks the provider. None: accepted. A reply: refused, in the provider's words. Raises `UpstreamError` where
         it could not be asked."""
+
+
+async def admitted(admission: Admission, call: Call, fresh: bool, hit: Callable[[], Reply]) -> Reply | None:
+    """The stored answer, or the provider's refusal of this credential; None where nobody can say now: then the request
+    itself goes upstream and is told there."""
+    if not fresh:
+        try:
+            refusal = await admission.refusal(call)
+        except UpstreamError:
+            call.trace.detail = "key not verified"
+            return None
+        if refusal is not None:
+            return refusal
+    return hit()
 
 
 class Replay:
@@ -76,7 +90,8 @@ class Exact:
         if found is not None:
             entry, level = found
             if self._suits(entry, call):
-                reply = await self._admitted(call, entry, level)
+                fresh = self.admission.fresh(call, entry)
+                reply = await admitted(self.admission, call, fresh, lambda: self._hit(call, entry, level))
                 if reply is not None:
                     return reply
             elif self._too_old(entry, call.controls):
@@ -92,19 +107,6 @@ class Exact:
             body = call.dialect.error("not in the cache, and only-if-cached was asked", kind="cache_miss")
             return Reply.whole(504, (("Content-Type", "application/json"),), body, source="proxy")
         return await self.inner(call)
-
-    async def _admitted(self, call: Call, entry: Entry, level: str) -> Reply | None:
-        """The stored answer, or the provider's refusal of this credential; None where nobody can say now: then the
-        request itself goes upstream and is told there."""
-        if not self.admission.fresh(call, entry):
-            try:
-                refusal = await self.admission.refusal(call)
-            except UpstreamError:
-                call.trace.detail = "key not verified"
-                return None
-            if refusal is not None:
-                return refusal
-        return self._hit(call, entry, level)
 
     def _suits(self, entry: Entry, call: Call) -> bool:
         fits = entry.serves(stream=call.stream, wants_usage=call.wants_usage)

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 from adapters.embeddings import Item, Part, items_of, model_of, narrowed, put_together, take_apart, weight
-from adapters.errors import Unfoldable, UpstreamError
+from adapters.errors import Unfoldable
 from adapters.prices import Costs
 from adapters.usage import Usage
 from adapters.vocabulary import Answer, Call, Clock, Form, Handler, Reply
 from cache.bills import NOTHING, Bill, shared, total
 from cache.entry import KEPT_HEADERS, Entry, Shape
-from cache.exact import Admission
+from cache.exact import Admission, admitted
 from cache.key import item_keys
 from cache.levels import Levels
 
@@ -72,7 +73,8 @@ class Items:
         call.trace.why = "request" if call.controls.no_cache else "miss"
         known = {} if call.controls.no_cache else await self._known(call, keys)
         if len(known) == len(set(keys)):
-            reply = await self._admitted(call, keys, known)
+            fresh = self._fresh(call, known)
+            reply = await admitted(self.admission, call, fresh, partial(self._hit, call, keys, known))
             if reply is not None:
                 return reply
             known = {}
@@ -109,18 +111,6 @@ class Items:
 
     def _fresh(self, call: Call, known: Found) -> bool:
         return all(self.admission.fresh(call, entry) for entry, _ in known.values())
-
-    async def _admitted(self, call: Call, keys: Sequence[bytes], known: Found) -> Reply | None:
-        """The stored answer, or the provider's refusal of this credential; None where nobody can say now."""
-        if not self._fresh(call, known):
-            try:
-                refusal = await self.admission.refusal(call)
-            except UpstreamError:
-                call.trace.detail = "key not verified"
-                return None
-            if refusal is not None:
-                return refusal
-        return self._hit(call, keys, known)
 
     def _hit(self, call: Call, keys: Sequence[bytes], known: Found) -> Reply:
         assert call.dialect is not None
