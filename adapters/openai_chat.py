@@ -12,7 +12,7 @@ from adapters.errors import Refused
 from adapters.openai_fold import fold, is_end, is_error
 from adapters.openai_unfold import unfold
 from adapters.sse import Frame, frame_of
-from adapters.usage import Usage, count, openai_writes
+from adapters.usage import Usage, count, writes
 from adapters.vocabulary import Dialect
 
 STORABLE = frozenset({"stop", "tool_calls"})
@@ -149,14 +149,16 @@ def _usage(usage: dict[str, Any]) -> Usage | None:
     hit = count(usage, "prompt_cache_hit_tokens")
     prompt = count(usage, "prompt_tokens") or hit + count(usage, "prompt_cache_miss_tokens")
     read = min(max(count(details, "cached_tokens"), hit, count(usage, "cached_tokens")), prompt)
-    half_hour, half_day = openai_writes(details, prompt - read)
+    short, hour, half_hour, half_day = writes(details, prompt - read)
     output = count(usage, "completion_tokens")
     reasoning = count(mapping(usage.get("completion_tokens_details")), "reasoning_tokens")
     if reasoning and count(usage, "total_tokens") == prompt + output + reasoning:
         output += reasoning
     return Usage(
-        uncached=prompt - read - half_hour - half_day,
+        uncached=prompt - read - short - hour - half_hour - half_day,
         read=read,
+        write_5m=short,
+        write_1h=hour,
         output=output,
         reasoning=min(reasoning, output),
         write_30m=half_hour,

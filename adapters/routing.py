@@ -134,19 +134,27 @@ class Router:
         ways = call.route.ways
         if len(ways) < 2:
             return await self._ask(call, 0)
-        talk = _talk(call)
-        order = self._order(talk, len(ways))
-        for place in order[:-1]:
+        talk, noted = _talk(call), call.trace.modified_bytes
+        failed: Reply | UpstreamError | None = None
+        for place in self._order(talk, len(ways)):
+            call.trace.modified_bytes = noted  # what was made for one that failed tells nothing of the next
             try:
                 reply = await self._ask(call, place)
             except UpstreamError as error:
                 if error.code not in CLOSED:
                     raise
+                failed = error
                 continue
+            except Refused:
+                if not place:
+                    raise
+                continue  # this one can't be asked that: as good as none, and no fault of the client's
             if reply.status not in FALLEN:
                 return self._answered(talk, place, reply)
-            await reply.frames.aclose()
-        return self._answered(talk, order[-1], await self._ask(call, order[-1]))
+            failed = reply
+        if isinstance(failed, Reply):
+            return failed
+        raise failed or UpstreamError("no upstream could be asked")
 
     async def elsewhere(self, call: Call) -> Reply:
         """A request that nobody here reads."""
@@ -173,13 +181,12 @@ class Router:
         sent = call.sent
         if place:
             sent = self.routing.sent(call.dialect, call.target, call.body, call.parsed, way)
-            # Not what the route's own upstream would say, and it may be another model: nobody else is to get it.
-            trace.refused_to_store = f"fallback to {way.upstream}"
-        trace.upstream = way.upstream
+        # Not what the route's own upstream would say, and it may be another model: nobody else is to get it.
+        trace.refused_to_store = f"fallback to {way.upstream}" if place else ""
+        trace.upstream, trace.warnings = way.upstream, sent.warnings if sent is not None else ()
         handler = self.handlers[way.upstream]
         if sent is None:
             return await handler(call)
-        trace.warnings = sent.warnings
         translation = self.routing.translation(call.dialect, way)
         if translation is not None:
             return await translated(handler, call, sent, translation, self.routing.terms(way), self.wall)

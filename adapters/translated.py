@@ -45,7 +45,7 @@ async def translated(
         frames = _Translated(reply.frames, reply.answer, translation, terms, wall(), call)
         return Reply(reply.status, (EVENTS, *headers), reply.source, Form.EVENTS, frames, answer=frames.answer)
     try:
-        call.trace.refused_to_store = _objection(reply.answer)
+        call.trace.refused_to_store = call.trace.refused_to_store or _objection(reply.answer)
         body = msgspec.json.encode(translation.answer(reply.answer.message(), terms, wall()))
     except (Unfoldable, msgspec.MsgspecError, UnicodeEncodeError) as error:
         call.trace.error = "upstream_unreadable"

@@ -63,3 +63,19 @@ def openai_writes(details: Mapping[str, Any], most: int) -> tuple[int, int]:
     written = min(max(count(details, "cache_write_tokens"), long + short), most)
     long = min(long, written)
     return written - long, long
+
+
+def writes(details: Mapping[str, Any], most: int) -> tuple[int, int, int, int]:
+    """Tokens written for 5 minutes, an hour, 30 minutes and 12 hours, of an OpenAI-shaped answer.
+
+    An answer of Anthropic's in translation tells its own classes beside OpenAI's total: as `cache_creation` ours, as
+    `cache_creation_token_details` LiteLLM's. They are the same tokens, at other prices.
+    """
+    lives = mapping(details.get("cache_creation") or details.get("cache_creation_token_details")) if details else {}
+    hour, short = count(lives, "ephemeral_1h_input_tokens"), count(lives, "ephemeral_5m_input_tokens")
+    if not hour + short:
+        return 0, 0, *openai_writes(details, most)
+    told = max(count(details, "cache_write_tokens"), count(details, "cache_creation_tokens"), hour + short)
+    written = min(told, most)
+    hour = min(hour, written)
+    return written - hour, hour, 0, 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.usage import Usage, count, openai_writes
+from adapters.usage import Usage, count, writes
 
 
 def usage_of(raw: Any) -> Usage | None:
@@ -39,15 +39,12 @@ def _inside(raw: Mapping[str, Any], prompt: str, output: str) -> Usage:
     read = count(details, "cached_tokens") or count(raw, "prompt_cache_hit_tokens")
     read = min(read or count(raw, "cache_read_input_tokens"), count(raw, prompt))
     left = count(raw, prompt) - read
-    half_hour, half_day = openai_writes(details, left)
+    short, hour, half_hour, half_day = writes(details, left)
+    if not short + hour + half_hour + half_day:
+        # Under these names gateways tell of Anthropic's writes without their classes.
+        told = count(details, "cache_creation_tokens") or count(raw, "cache_creation_input_tokens")
+        short = min(told, left)
     left -= half_hour + half_day
-    short = hour = 0
-    if not half_hour + half_day:
-        # Under these names a gateway tells of Anthropic's writes.
-        by_life = _object(details, "cache_creation_token_details")
-        hour = min(count(by_life, "ephemeral_1h_input_tokens"), left)
-        written = count(details, "cache_creation_tokens") or count(raw, "cache_creation_input_tokens")
-        short = min(max(written - hour, count(by_life, "ephemeral_5m_input_tokens")), left - hour)
     reasoning = count(_object(raw, f"{output}_details"), "reasoning_tokens")
     return Usage(
         left - short - hour,

@@ -21,8 +21,9 @@ SERVER = "warmgate"
 def headers_of(call: Call, reply: Reply, trace: Trace, seconds: float) -> CIMultiDict[str]:
     """Everything the reply came with, and our own lines (RFC 9211 `Cache-Status`, RFC 9111 `Age`, Server-Timing)."""
     key = f'; key="{call.key.hex()[:16]}"' if call.key else ""
+    # On an answer that was not asked for anew, what its request would lose.
+    lost = trace.warnings or (call.sent.warnings if call.sent is not None else ())
     if trace.age is not None:
-        lost = call.sent.warnings if call.sent is not None else ()
         return CIMultiDict(
             (
                 *reply.headers,
@@ -48,8 +49,8 @@ def headers_of(call: Call, reply: Reply, trace: Trace, seconds: float) -> CIMult
         headers["X-Warmgate-Modified"] = str(trace.modified_bytes)
     if trace.upstream not in ("", DEFAULT):
         headers["X-Warmgate-Upstream"] = trace.upstream
-    if trace.warnings:
-        headers["X-Warmgate-Warning"] = "; ".join(trace.warnings)
+    if lost:
+        headers["X-Warmgate-Warning"] = "; ".join(lost)
     if trace.usage is not None:
         headers["X-Warmgate-Cost"] = _bill(trace)
     return headers

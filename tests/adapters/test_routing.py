@@ -201,6 +201,32 @@ async def test_a_fallback_that_failed_too_is_no_place_to_stay() -> None:
     assert (len(first.calls), len(second.calls)) == (2, 1)
 
 
+async def test_who_comes_back_to_the_first_one_leaves_nothing_of_the_fallback_behind() -> None:
+    first, second = Fake(503), Fake(200, 429)
+    table, router, _ = fleet(other=first, default=second)
+    await router(talk(table))
+    call = talk(table)
+    assert (await router(call)).status == 200
+    assert (call.trace.upstream, call.trace.refused_to_store, call.trace.modified_bytes) == ("other", "", 0)
+
+
+async def test_a_fallback_that_can_not_be_asked_this_is_passed_over() -> None:
+    ways = (Way("other", "*"), Way("loud", "*"), Way("default", "*"))
+    table = routing(Rule("*", ways))
+    fakes = {"other": Fake(503, 503), "loud": Fake(), "default": Fake(200, 500)}
+    router = Router(table, fakes, sticky=100, wall=Clock())
+    call = talk(table)
+    call.parsed["secret"] = 1
+    assert (await router(call)).status == 200
+    assert (len(fakes["loud"].calls), call.trace.upstream) == (0, "default")
+    # And where nobody is left, the last failure is told and not that one of them could not be asked.
+    table = routing(Rule("*", ways[:2]))
+    router = Router(table, fakes, sticky=100, wall=Clock())
+    call = talk(table)
+    call.parsed["secret"] = 1
+    assert (await router(call)).status == 503
+
+
 async def test_another_name_for_a_model_changes_nothing_else() -> None:
     fake = Fake()
     table, router, _ = fleet(other=fake)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from adapters.usage import Usage, count, openai_writes
+from adapters.usage import Usage, count, openai_writes, writes
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,33 @@ def test_the_prompt_is_what_was_sent_however_it_was_billed() -> None:
 )
 def test_writes_by_how_long_they_live(details: dict[str, Any], most: int, written: tuple[int, int]) -> None:
     assert openai_writes(details, most) == written
+
+
+@pytest.mark.parametrize(
+    ("details", "most", "classes"),
+    [
+        ({}, 9, (0, 0, 0, 0)),
+        ({"cache_write_tokens": 5}, 9, (0, 0, 5, 0)),
+        (
+            {
+                "cache_write_tokens": 7,
+                "cache_creation": {"ephemeral_5m_input_tokens": 3, "ephemeral_1h_input_tokens": 4},
+            },
+            9,
+            (3, 4, 0, 0),
+        ),
+        ({"cache_write_tokens": 7, "cache_creation": {"ephemeral_1h_input_tokens": 4}}, 9, (3, 4, 0, 0)),
+        (
+            {"cache_creation_tokens": 7, "cache_creation_token_details": {"ephemeral_1h_input_tokens": 7}},
+            9,
+            (0, 7, 0, 0),
+        ),
+        ({"cache_write_tokens": 5, "cache_creation": {"ephemeral_5m_input_tokens": 0}}, 9, (0, 0, 5, 0)),
+        ({"cache_write_tokens": 70, "cache_creation": {"ephemeral_1h_input_tokens": 40}}, 9, (0, 9, 0, 0)),
+        ({"cache_write_tokens": 5, "cache_creation": [7]}, 9, (0, 0, 5, 0)),
+    ],
+)
+def test_writes_are_of_the_class_that_their_provider_has(
+    details: dict[str, Any], most: int, classes: tuple[int, int, int, int]
+) -> None:
+    assert writes(details, most) == classes

@@ -265,8 +265,11 @@ async def test_a_provider_that_is_down_is_replaced_and_its_place_taken_for_the_c
 
 async def test_a_fallback_may_speak_another_language() -> None:
     async with behind(answers({"error": {}}, 500), anthropic, managed) as (_first, second, ours):
-        status, _, body = await ours.chat(CHAT | {"model": "o3"}, key="wg-team-a")
+        status, headers, body = await ours.chat(CHAT | {"model": "o3"}, key="wg-team-a")
+        again = await ours.chat(CHAT | {"model": "o3"}, key="wg-team-a")
     assert status == 200
+    assert headers["Cache-Status"].endswith('detail="fallback to spare_claude"')
+    assert again[1]["X-Cache-Status"] == "miss"
     assert json.loads(body)["choices"][0]["message"]["content"] == "Paris."
     assert json.loads(posted(second)[0].body)["model"] == "claude-opus-5-5"
 
