@@ -97,7 +97,7 @@ class Routing:
         if translation is not None:
             sent = translation.request(parsed, self.terms(way))
             return sent._replace(stateful=translation.provider.stateful(sent.parsed))
-        if way.model == parsed.get("model", ""):
+        if way.model == (parsed.get("model") or ""):
             return None
         body = set_member(raw, "model", msgspec.json.encode(way.model))
         return Sent(target, body, {**parsed, "model": way.model})

@@ -99,6 +99,7 @@ def test_what_is_sent_is_what_came_unless_the_name_or_the_language_differs() -> 
         table.sent(OPENAI_CHAT, "/t", raw, body, Way("claude", "fast"))
     assert (refused.value.status, refused.value.param) == (400, "model")
     assert table.sent(OPENAI_CHAT, "/t", b"{}", {}, Way("other", "")) is None
+    assert table.sent(OPENAI_CHAT, "/t", b'{"model":null}', {"model": None}, Way("other", "")) is None
 
 
 class Fake:
