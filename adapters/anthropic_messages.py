@@ -91,6 +91,10 @@ class AnthropicMessages:
         """Never: usage comes with the first event and with the stop reason."""
         return False
 
+    def is_content(self, frame: Frame) -> bool:
+        """The start of a block is enough; `message_start` and pings tell nothing (guide of 2026-08, read 2026-11)."""
+        return frame.event.startswith("content_block_")
+
     def objection(self, message: Mapping[str, Any]) -> str:
         if message.get("error") is not None or message.get("type") == "error":
             return "error"

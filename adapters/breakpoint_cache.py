@@ -20,48 +20,13 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from adapters.prompt import Billed, Point, Prompt
+
 LOOKBACK = 20
 """Positions that one breakpoint looks at, counting its own."""
 
 TTL = {"5m": 300.0, "1h": 3600.0}
 """Seconds that an entry lives, by the mark it was written with."""
-
-
-class Point(NamedTuple):
-    """The end of one block of a prompt: where an entry can be."""
-
-    digest: bytes
-    """Over everything up to here, and over what keeps caches apart."""
-    tokens: int
-    """Of everything up to here."""
-    place: int
-    """Position for the lookback; blocks that count as one position share it."""
-    mark: str = ""
-    """`5m` or `1h` where a breakpoint stands."""
-
-
-class Prompt(NamedTuple):
-    points: tuple[Point, ...]
-    """In the order of the prompt."""
-    minimum: int
-    """Tokens below which the model caches nothing."""
-
-    @property
-    def tokens(self) -> int:
-        return self.points[-1].tokens if self.points else 0
-
-
-class Billed(NamedTuple):
-    """The tokens of one prompt, each in one class."""
-
-    read: int = 0
-    write_5m: int = 0
-    write_1h: int = 0
-    uncached: int = 0
-
-    @property
-    def prompt(self) -> int:
-        return sum(self)
 
 
 class Entry(NamedTuple):

@@ -18,7 +18,8 @@ from typing import Any
 import msgspec
 
 from adapters.body import mapping
-from adapters.breakpoint_cache import TTL, Point, Prompt
+from adapters.breakpoint_cache import TTL
+from adapters.prompt import Point, Prompt
 from adapters.tokens import BLOBS, IMAGE, PER_MESSAGE, PER_TOOL, PER_TOOL_CALL, estimate, estimate_value
 
 MARK = "cache_control"

@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
+from adapters.prompt import Point
 from adapters.tokens import Counting, estimate, estimate_message, estimate_tools
 
 MARKS = ("cache_control", "prompt_cache_breakpoint")
@@ -27,13 +28,6 @@ Runs = Sequence[tuple[int, int]]
 """Ids of the blocks of a prompt, run-length encoded: (first id, number of consecutive ids)."""
 
 
-class Link(NamedTuple):
-    """One point in a prompt: 16 bytes over everything up to it, and the estimated tokens up to it."""
-
-    digest: bytes
-    tokens: int
-
-
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _marks = tuple(b'"%b"' % name.encode() for name in MARKS)
 
@@ -43,7 +37,7 @@ def segments(body: Mapping[str, Any]) -> list[bytes]:
     return [_segment(body.get("tools")) if body.get("tools") else b"", *map(_segment, _messages(body))]
 
 
-def chain(body: Mapping[str, Any], salt: bytes = b"", count: Counting = estimate) -> list[Link]:
+def chain(body: Mapping[str, Any], salt: bytes = b"", count: Counting = estimate) -> list[Point]:
     """The links of a chat body. `salt`: upstream, credential and whatever else keeps prompt caches apart."""
     tools = body.get("tools")
     model = body.get("model")
@@ -51,20 +45,24 @@ def chain(body: Mapping[str, Any], salt: bytes = b"", count: Counting = estimate
     for part in (salt, model.encode("utf-8", "surrogatepass") if isinstance(model, str) else b""):
         hashed.update(b"%d:" % len(part) + part)
     hashed.update(_segment(tools) if tools else b"")
-    return extend([Link(hashed.digest(), estimate_tools(tools, count))], _messages(body), count)
+    return extend(
+        [Point(hashed.digest(), estimate_tools(tools, count), edge="tools", markable=bool(tools))],
+        _messages(body),
+        count,
+    )
 
 
-def extend(links: Sequence[Link], more: Iterable[Any], count: Counting = estimate) -> list[Link]:
+def extend(links: Sequence[Point], more: Iterable[Any], count: Counting = estimate) -> list[Point]:
     """`links` and one link for each of the messages that follow them: the chain of a conversation that grew.
 
     `links` must begin with a head, as `chain` makes it.
     """
     grown = list(links)
-    digest, tokens = grown[-1]
+    digest, tokens = grown[-1][:2]
     for message in more:
         digest = hashlib.blake2b(digest + _segment(message), digest_size=16).digest()
         tokens += estimate_message(message, count)
-        grown.append(Link(digest, tokens))
+        grown.append(Point(digest, tokens, len(grown), edge="message"))
     return grown
 
 
@@ -107,10 +105,10 @@ class Blocks:
         self._block, self._salt = block, salt
         self._per_step = max(1, STEP // block)
         self._runs: list[tuple[int, int]] = []
-        self._grid: list[Link] = []
-        self._ends: list[Link] = []
+        self._grid: list[Point] = []
+        self._ends: list[Point] = []
 
-    def links(self, runs: Runs, tokens: int) -> list[Link]:
+    def links(self, runs: Runs, tokens: int) -> list[Point]:
         """The links of the next request: `runs` are its blocks, `tokens` its length (the last block may be partial)."""
         runs = _merged(runs)
         shared = _shared(self._runs, runs)
@@ -124,7 +122,7 @@ class Blocks:
             ).digest()
             size = sum(count for _, count in cell)
             done += size
-            link = Link(digest, min(done * self._block, tokens))
+            link = Point(digest, min(done * self._block, tokens))
             if size == self._per_step:
                 grid.append(link)
             elif link not in ends:
@@ -133,7 +131,7 @@ class Blocks:
         return sorted(grid + ends, key=_tokens)
 
 
-def _tokens(link: Link) -> int:
+def _tokens(link: Point) -> int:
     return link.tokens
 
 

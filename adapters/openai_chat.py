@@ -87,6 +87,15 @@ class OpenAIChat:
         event = event_of(frame)
         return event.get("choices") == [] and isinstance(event.get("usage"), dict)
 
+    def is_content(self, frame: Frame) -> bool:
+        """Not the first chunk, which names the role before anything was generated; reasoning is content."""
+        choices = event_of(frame).get("choices")
+        for choice in map(mapping, choices) if isinstance(choices, list) else ():
+            delta = mapping(choice.get("delta"))
+            if choice.get("finish_reason") is not None or any(delta.get(name) for name in delta if name != "role"):
+                return True
+        return False
+
     def frames_objection(self, frames: Sequence[Frame]) -> str:
         """By finish reasons alone: arguments that do not fold can't be tried."""
         open_choices: set[Any] = set()

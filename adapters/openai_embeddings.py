@@ -81,6 +81,9 @@ class OpenAIEmbeddings:
             return "embeddings are not numbered"
         return "" if all(_is_vector(item.get("embedding")) for item in data) else "no vector"
 
+    def is_content(self, frame: Frame) -> bool:
+        return False
+
     def frames_objection(self, frames: Sequence[Frame]) -> str:
         return "a stream"
 

@@ -24,6 +24,10 @@ BY_CLIENT = frozenset({"function", "custom", "local_shell", "apply_patch"})
 _encode = msgspec.json.Encoder().encode
 
 
+CONTENT = ("response.output", "response.content_part", "response.reasoning", "response.refusal", "response.function")
+"""How the names of events begin that carry something generated."""
+
+
 class OpenAIResponses:
     """`adapters.vocabulary.Dialect`, responses."""
 
@@ -95,6 +99,10 @@ class OpenAIResponses:
 
     def is_usage_only(self, frame: Frame) -> bool:
         return False
+
+    def is_content(self, frame: Frame) -> bool:
+        """Items and their deltas; `response.created` and `response.in_progress` come before anything is generated."""
+        return frame.event.startswith(CONTENT)
 
     def frames_objection(self, frames: Sequence[Frame]) -> str:
         """By the terminal event, and by all items that are told of anywhere."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from adapters.chain import Link
+from adapters.prompt import Point
 
 MINIMUM = 1024
 GRANULARITY = 128
@@ -34,7 +34,7 @@ class PrefixCache:
     def __len__(self) -> int:
         return len(self._expiry)
 
-    def lookup_and_store(self, links: Sequence[Link], now: float) -> int:
+    def lookup_and_store(self, links: Sequence[Point], now: float) -> int:
         """Tokens of this prompt that are read from the cache; the prompt's own prefixes are then known.
 
         `links` in the order of the prompt; `now` in seconds, on one clock for all calls.
@@ -51,7 +51,7 @@ class PrefixCache:
             self._expiry.popitem(last=False)
         return found - found % self._granularity
 
-    def _knows(self, link: Link, now: float) -> bool:
+    def _knows(self, link: Point, now: float) -> bool:
         return link.tokens >= self._minimum and self._expiry.get(link.digest, now) > now
 
     def _forget(self, now: float) -> None:

@@ -92,6 +92,8 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What makes an entry readable for others. `first_content`: the first event with content of the answer that writes
     it, not the status line nor a ping. `same_slot`: never for others, only for what follows in its place."""
     readable_documented: bool = False
+    lag: Annotated[float, Meta(ge=0)] = 0.0
+    """Seconds behind that moment until a read is sure to find it."""
     isolation: str = "unknown"
     """Who shares entries, the narrowest first."""
     reads_in_limits: bool = True

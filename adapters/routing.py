@@ -35,6 +35,7 @@ class Rule(NamedTuple):
     pattern: str
     ways: tuple[Way, ...]
     """Their `model`: `*` stands for the name that was asked for."""
+    warming: str = ""
 
 
 class Peer(NamedTuple):
@@ -70,7 +71,8 @@ class Routing:
         ways = rule.ways if rule else (Way(self.default, "*"),)
         named = tuple(Way(way.upstream, way.model.replace("*", model)) for way in ways)
         first = named[0]
-        return Route(named, msgspec.json.encode((self.peers[first.upstream].base_url, first.model)).decode())
+        mark = msgspec.json.encode((self.peers[first.upstream].base_url, first.model)).decode()
+        return Route(named, mark, rule.warming if rule else "")
 
     def translation(self, dialect: Dialect, way: Way) -> Translation | None:
         """None where the upstream speaks this dialect itself; raises `Refused` where nothing leads from one to the

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from adapters.body import mapping
-from adapters.breakpoint_cache import Billed
 from adapters.breakpoint_prompt import blocks_of, listed, rendered, unmarked
+from adapters.prompt import Billed
 from adapters.schema_example import example
 from adapters.simulated_answer import EFFORT, THOUGHTS, Dice, clip, mentioned, prose, quoted
 from adapters.simulated_models import traits

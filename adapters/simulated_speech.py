@@ -17,10 +17,11 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from adapters import simulated_answer, simulated_messages, simulated_messages_check
-from adapters.breakpoint_cache import Billed, BreakpointCache, Prompt
+from adapters.breakpoint_cache import BreakpointCache
 from adapters.breakpoint_prompt import prompt_of
-from adapters.chain import Link, chain
+from adapters.chain import chain
 from adapters.prefix_cache import GRANULARITY, PrefixCache
+from adapters.prompt import Billed, Point, Prompt
 from adapters.simulated_models import card, info, listing, page, traits
 from adapters.vocabulary import Dialect, Headers
 
@@ -159,7 +160,7 @@ def responses(dialect: Dialect, seed: int, *, objection: Callable[[Body], Object
     return Speech(dialect, OPENAI, objected, Prefixes(_input_chain).bill, answer)
 
 
-def _input_chain(body: Body, salt: bytes) -> list[Link]:
+def _input_chain(body: Body, salt: bytes) -> list[Point]:
     """The prefix chain of a Responses request: tools, instructions, items."""
     given, told = body.get("input"), body.get("instructions")
     items = given if isinstance(given, list) else [{"role": "user", "content": given}]
@@ -196,7 +197,7 @@ def _prompt(body: Body, salt: bytes) -> Prompt:
 class Prefixes:
     """OpenAI's automatic prompt cache, billed in steps of 128; what is being written can't be read yet."""
 
-    def __init__(self, links_of: Callable[[Body, bytes], list[Link]]) -> None:
+    def __init__(self, links_of: Callable[[Body, bytes], list[Point]]) -> None:
         self._links_of = links_of
         self._prefixes = PrefixCache(granularity=1)
         self._unreadable: dict[bytes, float] = {}

@@ -83,6 +83,69 @@ class Controls:
 PLAIN = Controls()
 
 
+class Fanout(NamedTuple):
+    """A declared fan-out: requests that share a prefix, and that belong together by the client's word."""
+
+    group: str
+    """Its name among the tenant's."""
+    n: int
+    """How many requests there are."""
+
+
+class Warmup(NamedTuple):
+    """Asks for a prefix to be warmed; the answer itself is not wanted."""
+
+    keep: float = 0.0
+    """Seconds that the prefix is to be kept warm; 0: as long as the provider keeps it."""
+    dollars: float = 0.0
+    """What keeping it may cost at most."""
+
+
+class Extra(NamedTuple):
+    """A call that nobody asked for, made on account of one request or of nobody."""
+
+    kind: str
+    """`warm` or `ping`."""
+    usage: Usage | None
+    cost: float | None
+    """US dollars; None where the price or the usage is unknown."""
+    seconds: float
+    failed: str = ""
+    """Why it did not help: `refused`, `timeout`, `not cached`, ...; empty where it did."""
+
+
+@dataclass(slots=True)
+class Warming:
+    """What the warming of prompt caches did with one request. Tokens are estimates, times seconds, money US dollars."""
+
+    role: str = ""
+    """`leader`, `follower`, `warmed` (sent behind a warm call), `alone`."""
+    why: str = ""
+    """Why there was nothing to do, or how waiting ended: `below minimum`, `warm`, `content`, `deadline`, ..."""
+    group: str = ""
+    """The declared fan-out that this request belongs to."""
+    waited: float = 0.0
+    shared: int = 0
+    """Tokens of the prefix that was waited for, led or warmed."""
+    expected: int = 0
+    """Tokens that were expected to be read."""
+    marks: int = 0
+    """Breakpoints that the proxy set."""
+    saved: float | None = None
+    """What plain forwarding would have cost more; negative where it would have cost less. Without `extra`."""
+    extra: list[Extra] = field(default_factory=list)
+    pruned: int = 0
+    """Tokens that hooks took out of the prompt."""
+    proposed: int = 0
+    """Tokens that hooks would have taken out, in `observe` mode or held back."""
+
+    @property
+    def net(self) -> float | None:
+        """`saved` less what the calls in `extra` cost; None where nothing is known."""
+        spent = [extra.cost for extra in self.extra if extra.cost is not None]
+        return None if self.saved is None and not spent else (self.saved or 0.0) - sum(spent)
+
+
 @dataclass(slots=True)
 class Trace:
     """Facts about one request, noted by the layers and read once, by the edge, when it emits the event.
@@ -115,6 +178,8 @@ class Trace:
     """The configured name of the upstream that answered."""
     warnings: tuple[str, ...] = ()
     """What of the request the provider never saw, or saw changed: `temperature: dropped`, ..."""
+    warming: Warming | None = None
+    """None where no warming was looked at."""
     unknown_events: int = 0
     """Events of the upstream's stream that its dialect does not know."""
 
@@ -155,6 +220,9 @@ class Dialect(Protocol):
     def is_end(self, frame: Frame) -> bool: ...
 
     def is_error(self, frame: Frame) -> bool: ...
+
+    def is_content(self, frame: Frame) -> bool:
+        """Whether this event carries something that was generated: proof that the prompt has been read."""
 
     def is_usage_only(self, frame: Frame) -> bool:
         """Whether this event carries nothing but usage: the one that comes because it was asked for."""
@@ -305,6 +373,8 @@ class Route(NamedTuple):
     ways: tuple[Way, ...]
     mark: str = ""
     """Counts in the key: everything in the configuration that decides who answers, and what they are asked."""
+    warming: str = ""
+    """The strategy for its fan-outs (`leader`, `call`, `auto`, `off`); empty: as configured for all."""
 
 
 NOWHERE = Route(())
@@ -343,6 +413,9 @@ class Call:
     route: Route = NOWHERE
     sent: Sent | None = None
     """What the first upstream of the route gets, where it is not what the client sent."""
+    fanout: Fanout | None = None
+    warmup: Warmup | None = None
+    """Where there is one, the prefix of this call is warmed, and the reply tells so by its status alone."""
 
     @property
     def model(self) -> str:

@@ -116,6 +116,9 @@ class Upstream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Seconds to wait at most before a retry; an answer with a longer Retry-After goes to the client instead."""
     connections: Count = 1024
     """Connections open at a time, per worker."""
+    prompt_cache: Text | None = None
+    """Whose rules its prompt cache has: a table of `adapters/data/prompt_caches.toml`, such as `vllm`. Null: known from
+    its host or name; else nothing is assumed, and nothing warmed."""
     stream_usage: Literal["as_asked", "always"] = "as_asked"
     """`always` asks for the usage chunk on every stream and takes it out again where the client had not asked."""
 
@@ -143,6 +146,8 @@ class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A name in `upstreams`, one that is known, or `default` for `upstream`."""
     send_as: Text | None = None
     """The model's name there; `*` in it stands for the name the client sent. Null: that name."""
+    warming: Literal["leader", "call", "auto", "off"] | None = None
+    """The strategy for fan-outs of these models. Null: as `warming` says."""
     fallback: tuple[Fallback, ...] = ()
     """Managed mode: asked in their order where a connection fails, or the answer is 429 or 5xx, and only before its
     first byte."""
@@ -254,6 +259,73 @@ class Cache(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     multi_level: MultiLevel = MultiLevel()
 
 
+class KeepAlive(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Prefixes that are kept in the provider's prompt cache by reading them before they expire."""
+
+    enabled: bool = False
+    """For prefixes that the traffic keeps coming back to. What `/v1/warm` asks to keep is kept in any case."""
+    dollars: Annotated[float, Meta(ge=0)] = 1.0
+    """US dollars that all pings of this process may cost, together; then they end."""
+
+
+class Warming(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Requests that share a prefix pay for it once."""
+
+    enabled: bool = True
+    """False: no request waits for another, nothing is warmed, and no breakpoint is set."""
+    observed: Literal["leader", "auto", "off"] = "leader"
+    """Requests in flight whose prompts turn out to share a prefix: the first one warms it for the others."""
+    declared: Literal["call", "leader", "auto", "off"] = "call"
+    """Fan-outs that the client declares: a warm call with `max_tokens: 10` (or the smallest legal form), the first
+    request, whichever is cheaper, or nothing."""
+    breakpoints: Literal["auto", "off"] = "auto"
+    """`auto` sets breakpoints where a provider caches nothing without, where the client set none and they pay."""
+    ttl: Literal["5m", "1h"] = "5m"
+    """The life that Anthropic's breakpoints ask for in front of the messages (tools, system prompt)."""
+    deadline: Span = 10.0
+    """Seconds that a request waits at most, all in all."""
+    gather: Span = 1.0
+    """Seconds that the members of a declared fan-out wait for the next of them."""
+    stream_leaders: bool = True
+    """Whether the request that others may wait for is streamed upstream also where its client asked for a whole
+    answer: else they wait for the end of it."""
+    branches: Count = 256
+    """Branches that one call of `/v1/fanout` may have."""
+    keep_alive: KeepAlive = KeepAlive()
+
+
+class Pruning(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What hooks take out of prompts in front of the warming."""
+
+    mode: Literal["off", "observe", "on"] = "off"
+    """`observe`: hooks run and what they would take out is counted; nothing is changed."""
+    hooks: tuple[Text, ...] = (
+        "duplicate_results",
+        "superseded_files",
+        "resolved_errors",
+        "stale_results",
+        "oversized_results",
+        "old_images",
+    )
+    """In their order: names of those that are built in, or `package.module:name` of your own."""
+    protect_tools: tuple[Text, ...] = ()
+    """Patterns (`*`, `?`) of tools whose calls and results stay as they are."""
+    protect_paths: tuple[Text, ...] = ()
+    """Patterns of file paths: calls that name one of them, and their results, stay as they are."""
+    keep_results: Natural = 10
+    """The latest tool results, which `stale_results` leaves alone."""
+    stale_over: Natural = 2000
+    """Characters; shorter results do not become stale."""
+    oversized: Natural = 50_000
+    """Characters of a result that `oversized_results` lets through as it comes."""
+    keep_images: Natural = 3
+    """The latest images, which `old_images` leaves alone."""
+    turns: Count = 10
+    """How many more turns a conversation is expected to have when the price of rewriting its prompt is weighed."""
+    timeout: Span = 0.25
+    """Seconds for one hook; one that takes longer is skipped and counted."""
+
+
 class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Traffic kept for a replay. It holds what users wrote."""
 
@@ -318,6 +390,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Models that go elsewhere than to `upstream`. None: Claude models go to Anthropic, where `upstream` is OpenAI."""
     tenants: Tenants = Tenants()
     cache: Cache = Cache()
+    warming: Warming = Warming()
+    pruning: Pruning = Pruning()
     record: Record = Record()
     prices: dict[str, Price] = {}
     """Prices by model name, which override the built-in table."""

@@ -103,7 +103,16 @@ def variables() -> dict[str, str]:
     return {f"WARMGATE_{'_'.join(trail).upper()}": ".".join(trail) for trail in single}
 
 
-LISTS: tuple[Trail, ...] = (("tenants", "keys"), ("prices",), ("upstreams",), ("routes",), ("upstream", "headers"))
+LISTS: tuple[Trail, ...] = (
+    ("tenants", "keys"),
+    ("prices",),
+    ("upstreams",),
+    ("routes",),
+    ("upstream", "headers"),
+    ("pruning", "hooks"),
+    ("pruning", "protect_tools"),
+    ("pruning", "protect_paths"),
+)
 """Settings that are no single value, so that no variable can hold them."""
 
 

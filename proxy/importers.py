@@ -16,7 +16,8 @@ from typing import Any
 
 import msgspec
 
-from adapters.chain import Blocks, Link
+from adapters.chain import Blocks
+from adapters.prompt import Point
 from adapters.usage import Usage
 from proxy.recorded_usage import usage_of
 
@@ -63,7 +64,7 @@ class Recorded:
     only its shape was recorded."""
     identity: bytes | None = None
     """Of a trace: equal for equal requests. None where that cannot be known (such a request is never a hit)."""
-    links: list[Link] | None = None
+    links: list[Point] | None = None
     """Of a trace: its prefix chain."""
     prompt_tokens: int | None = None
     output_tokens: int | None = None

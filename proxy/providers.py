@@ -88,6 +88,15 @@ def _filled(settings: Settings, name: str) -> Upstream | None:
     return replace(given, base_url=url, speaks=given.speaks or (at.speaks if at else "openai"))
 
 
+def cached_by(name: str, upstream: Upstream) -> str:
+    """Whose rules the prompt cache of the upstream of this name has, as a table of `adapters.profiles`."""
+    if upstream.prompt_cache is not None:
+        return upstream.prompt_cache
+    if upstream.base_url == SIMULATED:
+        return SIMULATED
+    return seller(upstream) or ("llamacpp" if name == "ollama" else name if name in KNOWN else "")
+
+
 AZURE = (".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com")
 
 

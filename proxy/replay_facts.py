@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from adapters.anthropic_messages import ANTHROPIC_MESSAGES
-from adapters.chain import Link, chain, extend
+from adapters.chain import chain, extend
 from adapters.errors import Refused
 from adapters.openai_chat import OPENAI_CHAT
 from adapters.openai_responses import OPENAI_RESPONSES
+from adapters.prompt import Point
 from adapters.tokenizer import TokenCounter
 from adapters.tokens import Counting, estimate, estimate_message
 from adapters.usage import Usage
@@ -49,7 +50,7 @@ class Fact(NamedTuple):
     key: bytes | None
     """Equal for equal requests; None where that is unknown (such a request is never a hit)."""
     usage: Usage
-    links: Sequence[Link] | None
+    links: Sequence[Point] | None
     """The prefix chain, where the provider's cache has to be simulated because nobody recorded what it did."""
     answer: bytes | None
     """Digest of the recorded answer; None where its words are not known."""
@@ -93,7 +94,7 @@ class Talk:
     head: tuple[Any, Any] = (None, None)
     """Model and tools, as the last request had them."""
     messages: list[Any] = field(default_factory=list)
-    links: list[Link] = field(default_factory=list)
+    links: list[Point] = field(default_factory=list)
 
 
 def survey(files: Sequence[Path], progress: Callable[[Path, int], None], counter: TokenCounter | None = None) -> Survey:
@@ -185,7 +186,7 @@ def _controls(body: Mapping[str, Any] | None) -> Controls:
         return PLAIN
 
 
-def _usage(recorded: Recorded, talk: Talk, count: Counting) -> tuple[Usage, list[Link] | None]:
+def _usage(recorded: Recorded, talk: Talk, count: Counting) -> tuple[Usage, list[Point] | None]:
     """Recorded usage as it is; else the length of the prompt, uncached, with the chain to simulate the cache on."""
     if recorded.usage is not None:
         return recorded.usage, None
@@ -197,7 +198,7 @@ def _usage(recorded: Recorded, talk: Talk, count: Counting) -> tuple[Usage, list
     return Usage(uncached=links[-1].tokens, output=output, estimated=True), links
 
 
-def _links(body: Mapping[str, Any], salt: bytes, talk: Talk, count: Counting) -> list[Link]:
+def _links(body: Mapping[str, Any], salt: bytes, talk: Talk, count: Counting) -> list[Point]:
     messages = body.get("messages", body.get("input"))
     if not isinstance(messages, list):
         messages = [messages]

@@ -57,6 +57,7 @@ DECIDING = (
     "adapters/edit.py",
     "adapters/chain.py",
     "adapters/prefix_cache.py",
+    "adapters/prompt.py",
     "adapters/tokens.py",
     "adapters/prices.py",
     "adapters/profiles.py",
@@ -80,6 +81,7 @@ DECLARES = "nothing in it does anything: it declares values, protocols or errors
 WITHOUT_A_TEST_OF_ITS_OWN = {
     "adapters/body.py": NOT_YET,
     "adapters/errors.py": DECLARES,
+    "adapters/prompt.py": DECLARES,
     "adapters/translation.py": DECLARES,
     "adapters/ask_usage.py": NOT_YET,
     "adapters/exchange.py": NOT_YET,

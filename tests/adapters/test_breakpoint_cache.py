@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.breakpoint_cache import Billed, BreakpointCache, Point, Prompt
+from adapters.breakpoint_cache import BreakpointCache
+from adapters.prompt import Billed, Point, Prompt
 
 MINIMUM = 1000
 

@@ -1,9 +1,9 @@
-from adapters.chain import Link
 from adapters.prefix_cache import PrefixCache
+from adapters.prompt import Point
 
 
-def links(*tokens: int, name: str = "a") -> list[Link]:
-    return [Link(f"{name}{n}".encode(), n) for n in tokens]
+def links(*tokens: int, name: str = "a") -> list[Point]:
+    return [Point(f"{name}{n}".encode(), n) for n in tokens]
 
 
 def test_cold_then_warm_in_steps_of_128_from_1024() -> None:

@@ -7,7 +7,7 @@ from anthropic.types import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.breakpoint_cache import Billed
+from adapters.prompt import Billed
 from adapters.simulated_answer import THOUGHTS
 from adapters.simulated_messages import answer, digest_of, is_signed, signed, thinks
 from adapters.tokens import estimate

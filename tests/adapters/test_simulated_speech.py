@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from adapters.breakpoint_cache import Billed
 from adapters.openai_chat import OPENAI_CHAT
+from adapters.prompt import Billed
 from adapters.simulated_speech import ANTHROPIC, OPENAI, Due, Speech, chat, messages, responses
 from tests.adapters.standin import STAND_IN
 

@@ -31,7 +31,7 @@ def test_the_sections_and_their_order():
     names = [entry.name for entry in SCHEMA.fields]
     assert names == [
         "listen", "limits", "upstream", "upstreams", "routes", "tenants",
-        "cache", "record", "prices", "simulated", "metrics", "log",
+        "cache", "warming", "pruning", "record", "prices", "simulated", "metrics", "log",
     ]  # fmt: skip
 
 

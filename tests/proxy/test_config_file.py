@@ -79,7 +79,7 @@ def test_lists_and_tables():
         ("log: {level: loud}", "w.yaml:1:14: log.level: must be one of: debug, error, info, warning"),
         ("? [a]\n: b\n", "w.yaml:1:3: a name must be a single word"),
         ("<<: {}\n", "w.yaml:1:1: '<<': unknown setting; known here: listen, limits, upstream, "
-         "upstreams, routes, tenants, cache, record, "
+         "upstreams, routes, tenants, cache, warming, pruning, record, "
                      "prices, simulated, metrics, log"),
         ("tenants:\n  mode: managed\nupstream: {base_url: simulated}",
          "w.yaml:1:1: tenants.keys: managed mode needs at least one key"),

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.chain import Link
 from adapters.prices import Prices
+from adapters.prompt import Point
 from adapters.usage import Usage
 from adapters.vocabulary import PLAIN, Controls
 from proxy.replay import HIT, Options, Outcome, run, simulate
@@ -112,7 +112,7 @@ def test_controls_of_the_recorded_request() -> None:
 
 
 def test_a_hit_does_not_warm_the_providers_cache() -> None:
-    links = [Link(b"p", 2048)]
+    links = [Point(b"p", 2048)]
     usage = Usage(2048)
 
     def ask(session: int, key: str, ts: float) -> Fact:
