@@ -136,7 +136,7 @@ class Router:
         ways = call.route.ways
         if len(ways) < 2:
             return await self._ask(call, 0)
-        talk, noted = _talk(call), call.trace.modified_bytes
+        talk, noted = conversation_of(call), call.trace.modified_bytes
         failed: Reply | UpstreamError | None = None
         for place in self._order(talk, len(ways)):
             call.trace.modified_bytes = noted  # what was made for one that failed tells nothing of the next
@@ -196,7 +196,7 @@ class Router:
         return await handler(replace(call, body=sent.body, parsed=sent.parsed))
 
 
-def _talk(call: Call) -> bytes:
+def conversation_of(call: Call) -> bytes:
     """What the turns of one conversation have in common: everything up to the first thing the user said."""
     body = call.parsed
     messages = body.get("messages", body.get("input"))

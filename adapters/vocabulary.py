@@ -134,6 +134,8 @@ class Warming:
     saved: float | None = None
     """What plain forwarding would have cost more; negative where it would have cost less. Without `extra`."""
     extra: list[Extra] = field(default_factory=list)
+    expires: float | None = None
+    """Seconds that a prefix warmed ahead of time is believed to live still."""
     pruned: int = 0
     """Tokens that hooks took out of the prompt."""
     proposed: int = 0

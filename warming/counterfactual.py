@@ -14,8 +14,8 @@ from warming.plan import Plan
 def plainly(plan: Plan, usage: Usage, before: int) -> Usage:
     """`before`: tokens that were believed readable when the request came, before it waited for anything.
 
-    * Breakpoints of the proxy's alone: without them a provider that keeps nothing by itself would have kept nothing, and
-      every token would have been a plain one.
+    * Breakpoints of the proxy's alone: without them a provider that keeps nothing by itself would have kept nothing,
+      and every token would have been a plain one.
     * Waited for a flight: what that made readable would have been written again (or, where writing is not counted, read
       by nobody).
     * Otherwise the bill is as it would have been.

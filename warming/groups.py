@@ -1,8 +1,8 @@
 """Declared fan-outs: requests that belong together by their client's word wait for one another before any is sent.
 
-A group is complete when as many have come as were announced, or when none has come for a while. Then the prefix that all
-of them share is warmed once, and all are released at the same moment. What the client says is not relied upon: a group
-that never completes goes as it is, and one whose members share nothing goes as if nobody had declared anything.
+A group is complete when as many have come as were announced, or when none has come for a while. Then the prefix that
+all of them share is warmed once, and all are released at the same moment. What the client says is not relied upon: a
+group that never completes goes as it is, and one whose members share nothing as if nobody had declared anything.
 """
 
 from __future__ import annotations
@@ -31,14 +31,22 @@ class Group:
     latest: float = 0.0
     shared: Shared | None = None
     """Set when it is released."""
-    closed: bool = False
 
 
 class Groups:
-    def __init__(self, release: Release, tasks: Tasks, *, gather: float, clock: Clock, sleep: Sleep) -> None:
+    def __init__(
+        self,
+        release: Release,
+        tasks: Tasks,
+        *,
+        gather: float,
+        clock: Clock,
+        sleep: Sleep,
+        remembered: int = REMEMBERED,
+    ) -> None:
         """`gather`: seconds to wait for the next member."""
         self._release, self._tasks, self._gather = release, tasks, gather
-        self._clock, self._sleep = clock, sleep
+        self._clock, self._remembered = clock, remembered
         self._waits = Waits(tasks, sleep)
         self._open: dict[str, Group] = {}
         self._gone: OrderedDict[str, Group] = OrderedDict()
@@ -69,10 +77,9 @@ class Groups:
             left = group.latest + self._gather - self._clock()
             if left <= 0 or await self._waits.until((group, "complete"), left):
                 break
-        group.closed = True
         del self._open[name]
         self._gone[name] = group
-        while len(self._gone) > REMEMBERED:
+        while len(self._gone) > self._remembered:
             self._gone.popitem(last=False)
         try:
             group.shared = await self._release(group.members)

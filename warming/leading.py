@@ -9,8 +9,8 @@ from adapters.vocabulary import Dialect, Frames
 
 
 class Leading:
-    """Passes frames on as they come. `content` is called at most once, at the first frame that carries any; `ended` once,
-    when the stream has ended or was closed, with whether there had been content."""
+    """Passes frames on as they come. `content` is called at most once, at the first frame that carries any; `ended`
+    once, when the stream has ended or was closed, with whether there had been content."""
 
     __slots__ = ("_content", "_dialect", "_ended", "_frames", "_seen", "_told")
 

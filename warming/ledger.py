@@ -1,7 +1,7 @@
 """What warming was worth: spent on calls that nobody asked for and on writes that nobody read, saved on requests, net.
 
-One ledger for all upstreams of the process. Money in US dollars; what has no known price is counted as a call and not as
-money. Everything that clients can name is bounded.
+One ledger for all upstreams of the process. Money in US dollars; what has no known price is counted as a call and not
+as money. Everything that clients can name is bounded.
 """
 
 from __future__ import annotations
@@ -53,38 +53,36 @@ class _Write(NamedTuple):
     """What writing cost more than leaving it alone would have."""
 
 
+Figures = dict[tuple[str, ...], float]
+"""What is counted, by what it is. The first part of a key names the figure:
+
+    requests, ROLE          requests by what they were: leader, follower, ...
+    calls, KIND, OUTCOME    calls that nobody asked for: warm, ping; ok, failed
+    fanouts, OUTCOME        declared fan-outs by what became of them: cold (warmed), warm, below minimum, ...
+    tokens, WHO, CLASS      of prompts: of real requests, warms, pings; read, written, uncached
+    dollars, KIND           saved (may be negative), spent on warms and pings, on writes that nobody read (unread)
+    seconds, KIND           waited by requests, spent by warm calls (creating)
+    unread_tokens, pruned_tokens
+"""
+
+
 @dataclass(slots=True)
 class Ledger:
+    figures: Figures = field(default_factory=lambda: defaultdict(float))
+    total: Account = field(default_factory=Account)
     tenants: OrderedDict[str, Account] = field(default_factory=OrderedDict)
     fanouts: OrderedDict[str, Account] = field(default_factory=OrderedDict)
-    total: Account = field(default_factory=Account)
-    roles: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    """Requests by what they were: leader, follower, ..."""
-    groups: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    """Declared fan-outs by what became of them: cold (warmed), warm, below minimum, nothing shared, ..."""
-    extras: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
-    """Calls that nobody asked for, by kind and outcome."""
-    dollars: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-    """Spent on them, by kind."""
-    tokens: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
-    """Of prompts, by who asked (`real`, `warm`, `ping`) and class (`read`, `written`, `uncached`)."""
-    waited: float = 0.0
-    """Seconds that requests waited, together."""
-    creating: float = 0.0
-    """Seconds that warm calls took, together."""
-    unread_tokens: int = 0
-    unread_dollars: float = 0.0
-    pruned_tokens: int = 0
     _writes: OrderedDict[bytes, _Write] = field(default_factory=OrderedDict)
 
-    def request(
-        self, request: Request, plan: Plan, usage: Usage | None, noted: Warming, now: float
-    ) -> None:
+    def request(self, request: Request, plan: Plan, usage: Usage | None, noted: Warming, now: float) -> None:
         """A request has been answered."""
-        self.roles[noted.role] += 1
-        self.waited += noted.waited
-        account = Account(1, 0, noted.saved or 0.0, 0.0)
-        self._book(account, request.call.tenant, noted.group)
+        figures = self.figures
+        figures["requests", noted.role] += 1
+        if noted.waited:
+            figures["seconds", "waited"] += noted.waited
+        if noted.saved:
+            figures["dollars", "saved"] += noted.saved
+        self._book(Account(1, 0, noted.saved or 0.0, 0.0), request.call.tenant, noted.group)
         if usage is None:
             return
         self._count("real", usage)
@@ -95,17 +93,19 @@ class Ledger:
 
     def extra(self, extra: Extra, tenant: str, group: str = "") -> None:
         """A call that nobody asked for was made."""
-        self.extras[extra.kind, "failed" if extra.failed else "ok"] += 1
-        self.creating += extra.seconds if extra.kind == "warm" else 0.0
+        figures = self.figures
+        figures["calls", extra.kind, "failed" if extra.failed else "ok"] += 1
+        if extra.kind == "warm":
+            figures["seconds", "creating"] += extra.seconds
         if extra.usage is not None:
             self._count(extra.kind, extra.usage)
         if extra.cost is not None:
-            self.dollars[extra.kind] += extra.cost
+            figures["dollars", extra.kind] += extra.cost
         self._book(Account(0, 1, 0.0, extra.cost or 0.0), tenant, group)
 
     def fanout(self, shared: Shared) -> None:
         """A declared fan-out is complete."""
-        self.groups[shared.why] += 1
+        self.figures["fanouts", shared.why] += 1
 
     def _book(self, account: Account, tenant: str, group: str) -> None:
         self.total.add(account)
@@ -114,9 +114,9 @@ class Ledger:
             _of(self.fanouts, f"{tenant}\0{group}").add(account)
 
     def _count(self, who: str, usage: Usage) -> None:
-        self.tokens[who, "read"] += usage.read
-        self.tokens[who, "uncached"] += usage.uncached
-        self.tokens[who, "written"] += usage.prompt - usage.uncached - usage.read
+        written = usage.prompt - usage.uncached - usage.read
+        for kind, tokens in (("read", usage.read), ("uncached", usage.uncached), ("written", written)):
+            self.figures["tokens", who, kind] += tokens
 
     def _watch(self, plan: Plan, written: int, per_token: float, now: float) -> None:
         rates, (at, name) = plan.terms.rates, plan.marks[-1]
@@ -127,8 +127,8 @@ class Ledger:
         self._writes[plan.prompt.points[at].digest] = _Write(now + life.seconds, written, premium)
         while len(self._writes) > WATCHED or (self._writes and next(iter(self._writes.values())).until <= now):
             _, write = self._writes.popitem(last=False)
-            self.unread_tokens += write.tokens
-            self.unread_dollars += write.premium
+            self.figures["unread_tokens",] += write.tokens
+            self.figures["dollars", "unread"] += write.premium
 
     def _met(self, plan: Plan, now: float) -> None:
         for point in plan.prompt.points:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from adapters.outline import outline, too_short
+
 from adapters.prices import Costs
 from adapters.profiles import Multipliers, Profile
 from adapters.usage import Usage
@@ -84,7 +85,7 @@ class Reading:
             return "below minimum"
         betas = call.headers.get(BETAS, "")
         salt = "\0".join((self.market.upstream, self._apart(call), betas)).encode("utf-8", "surrogatepass")
-        prompt = outline(raw, call.parsed, api=dialect.name, profile=profile, salt=salt, per_token=per_token)
+        prompt = outline(call.parsed, api=dialect.name, profile=profile, salt=salt, per_token=per_token)
         return Request(call, raw, dialect.name, prompt, terms, model, self.market.token(model, prompt.tokens))
 
     def learn(self, request: Request, usage: Usage | None) -> None:

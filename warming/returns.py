@@ -1,7 +1,7 @@
 """After how long traffic comes back to a prefix: the chance that it does so within the next life of an entry.
 
-Gaps between uses are counted in lives (the first life is interval 0: no ping is needed there). The chance for interval k
-is that of a return within it, given that none came before: the hazard. Pure; the time is an argument, in seconds.
+Gaps between uses are counted in lives (the first life is interval 0: no ping is needed there). The chance for interval
+k is that of a return within it, given that none came before: the hazard. Pure; the time is an argument, in seconds.
 """
 
 from __future__ import annotations

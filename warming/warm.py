@@ -7,16 +7,20 @@ doubt a request goes as it came.
 
 from __future__ import annotations
 
+from asyncio import Task
 from collections.abc import Sequence
 from dataclasses import replace
+
+from adapters.warm_call import Refusal, WarmBody
 
 from adapters.tasks import Tasks
 from adapters.usage import Usage
 from adapters.vocabulary import Call, Clock, Extra, Form, Handler, Reply, Sleep, Warming
-from adapters.warm_call import Refusal
+from warming.breakpoints import candidates, static_end
 from warming.counterfactual import plainly
-from warming.dressing import Dressed, dressed
+from warming.dressing import Dressed, dressed, with_marks
 from warming.groups import Groups
+from warming.keep_alive import KeepAlive
 from warming.leading import Leading
 from warming.ledger import Ledger
 from warming.options import Options
@@ -25,7 +29,7 @@ from warming.planner import Planner
 from warming.reading import Reading
 from warming.request import Request
 from warming.waits import Waits
-from warming.warmer import Warmer
+from warming.warmer import Warmed, Warmer
 
 NONE = Shared(-1, 0, "")
 
@@ -48,6 +52,15 @@ class Warm:
         self._ledger, self._tasks, self._clock, self._sleep = ledger, tasks, clock, sleep
         self._waits = Waits(tasks, sleep)
         self.warmer = Warmer(inner, planner, clock, reading.market.price, self._over)
+        self.keep_alive = KeepAlive(
+            self._pinged,
+            planner,
+            ledger,
+            tasks,
+            dollars=options.dollars if options.keep else 0.0,
+            clock=clock,
+            sleep=sleep,
+        )
         self._groups = Groups(self._released, tasks, gather=options.gather, clock=clock, sleep=sleep)
         self._unstreamed: set[str] = set()
         """Models that refused a stream which their client had not asked for."""
@@ -60,18 +73,15 @@ class Warm:
             return _told(call) if call.warmup is not None else await self.inner(call)
         if call.warmup is not None:
             return await self._warm_up(request)
-        noted, patience = _noted(call), self._clock() + self.options.deadline
+        noted, until = _noted(call), self._clock() + self.options.deadline
         shared = NONE
         if call.fanout is not None and self._declared(call) != "off":
             name = f"{call.tenant}\0{call.fanout.group}"
             noted.group = call.fanout.group
             shared = await self._groups.join(name, call.fanout.n, request, self.options.deadline)
-            noted.waited = self._clock() - (patience - self.options.deadline)
+            noted.waited = self._clock() - (until - self.options.deadline)
             noted.shared, noted.why = shared.tokens, shared.why
-            at = shared.at
-            if at >= len(request.prompt.points):
-                shared = NONE
-        return await self._gated(request, shared, patience)
+        return await self._gated(request, shared, until)
 
     def warmth(self, call: Call) -> tuple[Request, int, float] | None:
         """What of this call is believed readable: tokens, and seconds it still lives. None where nothing is known."""
@@ -128,7 +138,7 @@ class Warm:
     async def _asked(self, call: Call, body: Dressed, plan: Plan) -> Reply:
         call.trace.modified_bytes += body.modified
         asked = call
-        if body.modified:
+        if body.changed:
             stream = call.stream or body.streamed
             wants = call.wants_usage or body.streamed
             asked = replace(call, body=body.raw, parsed=body.parsed, stream=stream, wants_usage=wants)
@@ -183,6 +193,7 @@ class Warm:
         self.reading.learn(request, usage)
         noted = _noted(request.call)
         noted.saved = self._saved(request, plan, usage, before)
+        self._kept(request, plan)
         self._ledger.request(request, plan, usage, noted, self._clock())
 
     def _saved(self, request: Request, plan: Plan, usage: Usage | None, before: int) -> float | None:
@@ -191,6 +202,19 @@ class Warm:
         price = self.reading.market.price
         real, plain = price(request.model, usage), price(request.model, plainly(plan, usage, before))
         return None if real is None or plain is None else plain.total - real.total
+
+    def _kept(self, request: Request, plan: Plan) -> None:
+        """Tells of a use of its static text, which may be worth keeping warm."""
+        at = static_end(request.prompt)
+        if not self.options.keep or plan.why not in ("cold", "longer", "warm"):
+            return
+        if at >= 0 and request.prompt.points[at].tokens >= request.prompt.minimum:
+
+            def body() -> WarmBody | None:
+                made = self.warmer.body(request, at)
+                return None if isinstance(made, Refusal) else made
+
+            self.keep_alive.traffic(request, at, body)
 
     # Warm calls
 
@@ -221,13 +245,62 @@ class Warm:
         body = self.warmer.body(request, at)
         if isinstance(body, Refusal):
             return None
+        return await self._within(request, at, body)
+
+    async def _pinged(self, request: Request, at: int, body: WarmBody) -> Extra:
+        return (await self.warmer.warm(request, at, body, "ping")).extra
+
+    async def _within(self, request: Request, at: int, body: WarmBody) -> Extra:
+        """The warm call within the deadline. One that takes longer goes on by itself: it is paid for anyway."""
         task = self._tasks.spawn(self.warmer.warm(request, at, body))
-        if not await self._finished(task):
+        task.add_done_callback(self._waits.over)
+        if not await self._waits.until(task, self.options.deadline):
+            task.add_done_callback(lambda late: self._late(late, request.call.tenant))
             return Extra("warm", None, None, self.options.deadline, "timeout")
         return task.result().extra
 
+    def _late(self, task: Task[Warmed], tenant: str) -> None:
+        if not task.cancelled() and task.exception() is None:
+            self._ledger.extra(task.result().extra, tenant)
+
     async def _warm_up(self, request: Request) -> Reply:
-        """A prefix is to be warmed ahead of time: the whole of this request's prompt."""
-        call, noted = request.call, _noted(request.call)
-        noted.role, noted.shared = "warmup", request.prompt.tokens
-        raise NotImplementedError
+        """The prefix of a request that is to come: everything in this one's prompt, with breakpoints inside it where
+        a request that shares only its beginning would look."""
+        call, noted, planner = request.call, _noted(request.call), self.planner
+        noted.role, noted.why = "warmup", planner.idle(request.prompt, request.terms)
+        ends = [at for at, point in enumerate(request.prompt.points) if point.edge != "step"]
+        at = ends[-1] if ends else -1
+        if noted.why or at < 0:
+            return _told(call)
+        noted.shared = request.prompt.points[at].tokens
+        found = candidates(request.prompt, request.prompt.minimum, leaf=False)
+        body = self.warmer.body(
+            request, at, with_marks(request, [(each.at, "") for each in found if each.at < at][-3:])
+        )
+        if isinstance(body, Refusal):
+            noted.why = f"no legal warm call: {body}"
+            return _told(call)
+        tokens, left = planner.warmth(request.prompt, request.terms, self._clock())
+        if tokens >= noted.shared and not call.warmup.keep:
+            noted.why, noted.expires = "warm", left
+            return _told(call)
+        extra = await self._within(request, at, body)
+        noted.extra.append(extra)
+        self._ledger.extra(extra, call.tenant)
+        noted.why = extra.failed or "warmed"
+        if not extra.failed:
+            noted.expires = planner.warmth(request.prompt, request.terms, self._clock())[1]
+            if call.warmup.keep:
+                self.keep_alive.keep(request, at, body, seconds=call.warmup.keep, dollars=call.warmup.dollars)
+        return _told(call)
+
+
+def _noted(call: Call) -> Warming:
+    if call.trace.warming is None:
+        call.trace.warming = Warming()
+    return call.trace.warming
+
+
+def _told(call: Call) -> Reply:
+    """The reply to a call whose prefix alone was wanted: what became of it stands on the trace."""
+    return Reply.whole(200, (("Content-Type", "application/json"),), b"{}", source="proxy")

@@ -10,13 +10,15 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import NamedTuple
 
+import msgspec
+from adapters.warm_call import Refusal, WarmBody, warm_call
+
 from adapters.errors import Refused, Torn, UpstreamError
-from adapters.marking import paths
 from adapters.prices import Costs
 from adapters.prompt import Prompt
 from adapters.usage import Usage
 from adapters.vocabulary import Clock, Extra, Form, Handler, Reply, Trace
-from adapters.warm_call import Refusal, WarmBody, warm_call
+from warming.dressing import path_of
 from warming.plan import Plan
 from warming.planner import Planner
 from warming.request import Request
@@ -42,19 +44,18 @@ class Warmer:
         """`over`: told when the prefix can be read, or is not going to be."""
         self._inner, self._planner, self._clock, self._price, self._over = inner, planner, clock, price, over
 
-    def body(self, request: Request, at: int) -> WarmBody | Refusal:
-        """The request that warms everything up to this point."""
-        where = paths(request.call.parsed, request.api)
-        steps = sum(point.edge == "step" for point in request.prompt.points[:at])
-        place = at - steps
-        if request.prompt.points[at].edge == "step" or place >= len(where):
+    def body(self, request: Request, at: int, raw: bytes | None = None) -> WarmBody | Refusal:
+        """The request that warms everything up to this point. `raw`: the body to cut it from, where it is not the
+        client's (with breakpoints in front of the point)."""
+        path = path_of(request, at)
+        if path is None:
             return Refusal("the shared prefix ends inside a text")
         return warm_call(
-            request.raw,
-            request.call.parsed,
+            raw or request.raw,
+            request.call.parsed if raw is None else msgspec.json.decode(raw),
             api=request.api,
             profile=request.terms.profile,
-            path_end=where[place],
+            path_end=path,
             model=request.model,
         )
 
