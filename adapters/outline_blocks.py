@@ -54,10 +54,11 @@ class _Walk:
         self._run: tuple[Any, str] = ("", "")
 
     def tool(self, tool: dict[str, Any]) -> Piece:
-        head, data, weight, constant, place, mark, edge, can = self._piece(TOOL, tool, "block")
-        if _later(tool):
-            weight, mark, can = 0, "", False
-        return head, data, weight, constant, place, mark, edge, can
+        self._place += 1
+        data, later = encode(unmarked(tool)), _later(tool)
+        can = self._takes and not later
+        mark = self._marks.of(tool) if can else ""
+        return head(TOOL, "tool"), data, 0 if later else len(data), 0, self._place, mark, "block", can
 
     def blocks(self, role: Any, content: Any, last: Edge) -> list[Piece]:
         if type(content) is str and content:
@@ -82,7 +83,7 @@ class _Walk:
             return head(role, "text"), data, len(data), 0, self._place, mark, edge, self._takes and bool(data)
         data = encode(unmarked(block))
         weight, tokens = self._weighed(block, kind, data)
-        can = self._takes and kind not in UNMARKABLE and (kind != "text" or bool(block.get("text")))
+        can = self._takes and kind not in UNMARKABLE and bool(block.get("text") if kind == "text" else kind)
         mark = self._marks.of(block) if can else ""
         return head(role, "block"), data, weight, tokens, self._place, mark, edge, can
 

@@ -17,6 +17,12 @@ from adapters.prompt import Edge
 
 INSTRUCTING = frozenset({"system", "developer"})
 
+INPUT = frozenset({"system", "developer", "user", "tool"})
+"""Who may say what OpenAI takes a breakpoint on."""
+
+RESULTS = frozenset({"function_call_output", "custom_tool_call_output"})
+"""Items whose `output` is a text or a list of input parts; a breakpoint on the last part ends them."""
+
 BREAKPOINT = frozenset({"text", "image_url", "input_audio", "file", "input_text", "input_image", "input_file"})
 """Types of parts that have a `prompt_cache_breakpoint`."""
 
@@ -66,16 +72,16 @@ class _Walk:
         self._takes = {"prompt_cache_breakpoint": BREAKPOINT, "cache_control": CONTROL}.get(marks.member, frozenset())
         self._images = False
         self._place = 0
+        self._plain: dict[str, tuple[bytes, bool]] = {}
+        """By role: the head of a message that is a text and nothing else, and whether it takes a mark."""
 
     def told(self, body: Mapping[str, Any], system: list[Piece], messages: list[Any]) -> Pieces:
         given = body.get("tools")
-        tools = [self._whole("tool", "", tool, b"", "block") for tool in (given if isinstance(given, list) else ())]
+        tools = [_tool(tool) for tool in (given if isinstance(given, list) else ())]
         leading = next((n for n, message in enumerate(messages) if not _instructs(message)), len(messages))
-        for message in messages[:leading]:
-            system += self._message(message)
         rest: list[Piece] = []
-        for message in messages[leading:]:
-            rest += self._message(message)
+        for place, message in enumerate(messages):
+            self._message(message, system if place < leading else rest)
         if tools:
             tools[-1] = ending(tools[-1], "tools")
         if system:
@@ -88,50 +94,85 @@ class _Walk:
         data = told.encode()
         return head("instructions", "text"), data, len(data), 0, 0, "", "block", False
 
-    def _message(self, message: Any) -> list[Piece]:
+    def _message(self, message: Any, pieces: list[Piece]) -> None:
         self._place += 1
         if not isinstance(message, dict):
-            return [self._whole("", "", message, b"", "message")]
-        if self._shape is RESPONSES and message.get("type", "message") != "message":
-            return [self._whole("item", "", message, b"", "message")]
+            pieces.append(self._whole("", "", message, b"", "message"))
+            return
         role, content = message.get("role"), message.get("content")
-        more = b"" if len(message) == 2 and role is not None and content is not None else self._more(message)
-        begins = "message+" if more else "message"
         kind = self._shape.assistant if role == "assistant" else self._shape.user
-        if type(content) is str:
+        if type(role) is str and type(content) is str and len(message) == 2:
+            # What most messages are, without the detour.
+            begin, can = self._plain.get(role) or self._plain.setdefault(role, self._text(role, kind, message))
             data = content.encode()
-            begin = head(role, f"{begins} {kind}") + more
-            can = kind in self._takes and bool(data)
-            return [(begin, data, len(data) + len(more), 0, self._place, "", "message", can)]
-        if not isinstance(content, list) or not content:
-            return [self._whole(role, f"{begins} whole", content or None, more, "message")]
-        pieces, last = [], len(content) - 1
-        for number, part in enumerate(content):
-            pieces.append(self._part(role, begins, part, kind, more, "message" if number == last else "block"))
+            pieces.append((begin, data, len(data), 0, self._place, "", "message", can and bool(data)))
+            return
+        if self._shape is RESPONSES and message.get("type", "message") != "message":
+            pieces.append(self._item(message))
+            return
+        more = self._more(message)
+        begins = "message+" if more else "message"
+        parts = [{"type": kind, "text": content}] if isinstance(content, str) else content
+        if not isinstance(parts, list) or not parts:
+            pieces.append(self._whole(role, f"{begins} whole", parts or None, more, "message"))
+            return
+        may = self._may(message)
+        for part in parts:
+            pieces.append(self._part(role, begins, part, kind, more, may))
             begins, more = "part", b""
-        return pieces
+        pieces[-1] = ending(pieces[-1], "message")
+
+    def _text(self, role: str, kind: str, message: Mapping[str, Any]) -> tuple[bytes, bool]:
+        return head(role, f"message {kind}"), kind in self._takes and self._may(message)
+
+    def _may(self, message: Mapping[str, Any]) -> bool:
+        """Whether marks on its parts are taken, and its last part ends it: calls are rendered behind the content."""
+        if self._marks.member == "cache_control":
+            return not message.get("tool_calls")
+        role = message.get("role")
+        return isinstance(role, str) and role in INPUT
 
     def _more(self, message: dict[str, Any]) -> bytes:
         apart = self._shape.apart
         kept = {name: message[name] for name in sorted(message) if name not in apart and message[name] is not None}
         return encode(kept) if kept else b""
 
-    def _part(self, role: Any, begins: str, part: Any, kind: str, more: bytes, edge: Edge) -> Piece:
+    def _part(self, role: Any, begins: str, part: Any, kind: str, more: bytes, may: bool) -> Piece:
         """`kind`: the type of a part that is nothing but text; `more`: what else the message says before it."""
         if not isinstance(part, dict):
-            return self._whole(role, f"{begins} odd", part, more, edge)
+            return self._whole(role, f"{begins} odd", part, more, "block")
         text = text_of(part, kind)
         if text is not None:
             begins, data, tokens = f"{begins} {kind}", text.encode(), 0
-            weight, can = len(data), kind in self._takes and bool(data)
+            weight = len(data)
         else:
             data = encode(_unmarked(part))
             weight, tokens = weighed(data, part)
-            kind = kind_of(part)
-            self._images = self._images or kind in IMAGES
-            can = kind in self._takes and ("text" not in kind or bool(part.get("text")))
-        mark = self._marks.of(part) if can else ""
-        return head(role, begins) + more, data, weight + len(more), tokens, self._place, mark, edge, can
+            self._images = self._images or kind_of(part) in IMAGES
+        can = self._taken(part)
+        mark = self._marks.of(part) if can and len(part) > 2 else ""
+        return head(role, begins) + more, data, weight + len(more), tokens, self._place, mark, "block", can and may
+
+    def _taken(self, part: Mapping[str, Any]) -> bool:
+        kind = kind_of(part)
+        return kind in self._takes and ("text" not in kind or bool(part.get("text")))
+
+    def _item(self, item: dict[str, Any]) -> Piece:
+        """What is no message; of results of tools, a text is the same as one part that holds it."""
+        output = item.get("output")
+        if kind_of(item) not in RESULTS or not isinstance(output, str | list):
+            return self._whole("item", "", item, b"", "message")
+        parts = [{"type": "input_text", "text": output}] if isinstance(output, str) else output
+        objects = listed(parts)
+        said = text_of(objects[0], "input_text") if len(parts) == len(objects) == 1 else None
+        data, inner = (encode([_unmarked(part) for part in parts]), objects) if said is None else (said.encode(), [])
+        weight, tokens = weighed(data, {}, inner)
+        self._images = self._images or any(kind_of(part) in IMAGES for part in inner)
+        more = encode({name: item[name] for name in sorted(item) if name != "output" and name not in MARKS})
+        can = bool(objects) and self._taken(objects[-1])
+        mark = self._marks.of(objects[-1]) if can else ""
+        begin = head("item", "result" if said is None else "result text") + more
+        return begin, data, weight + len(more), tokens, self._place, mark, "message", can
 
     def _whole(self, role: Any, begins: str, value: Any, more: bytes, edge: Edge) -> Piece:
         """What has no parts that a breakpoint could stand on; None is nothing."""
@@ -147,6 +188,11 @@ class _Walk:
 def parts_of(value: Any) -> list[dict[str, Any]]:
     """The parts that a member of an item holds: a list of them, or one (the screenshot of a computer)."""
     return [value] if isinstance(value, dict) else listed(value)
+
+
+def _tool(tool: Any) -> Piece:
+    data = encode(_unmarked(tool))
+    return head("tool", ""), data, len(data), 0, 0, "", "block", False
 
 
 def _instructs(message: Any) -> bool:
