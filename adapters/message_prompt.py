@@ -27,7 +27,7 @@ from adapters.prompt import Edge, Point, Prompt
 from adapters.tokens import PER_MESSAGE, estimate, estimate_message, estimate_tools
 
 MARK, ANTHROPIC_MARK = "prompt_cache_breakpoint", "cache_control"
-UNSEEN = frozenset({"id", "status", MARK, ANTHROPIC_MARK, "annotations", "logprobs", "refusal"})
+UNSEEN = frozenset({"id", "status", MARK, ANTHROPIC_MARK, "annotations", "logprobs"})
 """Members of messages and parts that no model sees, or only as the text beside them."""
 
 TEXTS = ("text", "input_text", "output_text")
