@@ -15,7 +15,7 @@ Rules (OpenAI's prompt caching guide of 2026-09-23; SDK 3.52, `PromptCacheOption
 How that stands in a prompt: a point with a mark is an explicit breakpoint; one with the edge `message`, or `system`
 (the end of the initial block), is the end of an eligible message. Whoever makes the points gives ends of other messages
 the edge `block`, and in the mode `explicit` leaves no end but the marks (`explicit`). A prompt without any end of a
-message is one of a trace: its last point with the edge `block` ends a message, and so may every other.
+message is one of a trace: its last point with the edge `block` ends a message, and so may every other without a mark.
 
 Assumed, as in `adapters.breakpoint_cache`: a read refreshes all entries on the prefix it reads. Pure.
 """
@@ -54,13 +54,16 @@ class MessageCache(BreakpointCache):
     def _places(self, points: Sequence[Point]) -> tuple[Sequence[int], Sequence[int]]:
         marked, _ = super()._places(points)
         edges = list(map(edge_at, points))
-        told = "message" in edges or "system" in edges
-        ends = self._ends(edges) if told else [index for index, edge in enumerate(edges) if edge == "block"]
-        looked = {*marked[:FIRST], *marked[-LATEST:], *ends}
+        if "message" in edges or "system" in edges:
+            ends = self._ends(edges)
+        else:
+            blocks = [index for index, edge in enumerate(edges) if edge == "block"]
+            ends = [index for index in blocks if not points[index].mark] + blocks[-1:]
+        looked = sorted({*marked[:FIRST], *marked[-LATEST:], *ends})
         if not ends:
-            return sorted(looked), marked[-self._breakpoints :]
+            return looked, marked[-self._breakpoints :]
         explicit = [index for index in marked if index != ends[-1]]
-        return sorted(looked), sorted([*explicit[max(0, len(explicit) + 1 - self._breakpoints) :], ends[-1]])
+        return looked, sorted([*explicit[max(0, len(explicit) + 1 - self._breakpoints) :], ends[-1]])
 
     def _ends(self, edges: list[Edge]) -> list[int]:
         """The latest ends of eligible messages, after that of the initial block, if that stands before them."""

@@ -55,7 +55,8 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 
 def prompt_of(body: Mapping[str, Any], *, salt: bytes, profile: Profile) -> Prompt:
     """The points of a request of either shape, with its breakpoints. `salt`: what keeps caches apart besides."""
-    chain = _Chain(salt, _facts(body, profile), _Marks(body, profile))
+    marks = _Marks(body, profile)
+    chain = _Chain(salt, _facts(body, profile), marks)
     tools = body.get("tools")
     chain.level("tools")
     if tools:
@@ -68,8 +69,7 @@ def prompt_of(body: Mapping[str, Any], *, salt: bytes, profile: Profile) -> Prom
             chain.level("messages")
         chain.message(message, place, _edge(messages, place, leading))
     prompt = Prompt(chain.points(), profile.minimum)
-    options = mapping(body.get("prompt_cache_options"))
-    return explicit(prompt) if profile.boundary == "message" and options.get("mode") == "explicit" else prompt
+    return explicit(prompt) if marks.alone else prompt
 
 
 def _messages(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -125,14 +125,18 @@ class _Marks:
     """Which parts are breakpoints, and for how long."""
 
     def __init__(self, body: Mapping[str, Any], profile: Profile) -> None:
+        options = mapping(body.get("prompt_cache_options"))
         self._boundary = profile.boundary
         self._lives = [life.name for life in profile.lives]
-        self._life = self._named(mapping(body.get("prompt_cache_options")).get("ttl"), "")
+        self._life = self._named(options.get("ttl"), "")
+        self.alone = profile.boundary == "message" and options.get("mode") == "explicit"
+        """Whether nothing but they are breakpoints."""
 
     @property
     def implicit(self) -> str:
         """The life of the implicit breakpoint, where the request asks for another one than the default."""
-        return self._life if self._boundary == "message" and self._life not in ("", *self._lives[:1]) else ""
+        told = self._boundary == "message" and self._life not in ("", *self._lives[:1])
+        return self._life if told and not self.alone else ""
 
     def of(self, part: Mapping[str, Any]) -> str:
         if self._boundary == "breakpoint":

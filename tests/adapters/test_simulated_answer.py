@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.prompt import Billed
-from adapters.simulated_answer import BODIES, CLOSERS, OPENERS, answer, objection
+from adapters.simulated_answer import BODIES, CLOSERS, OPENERS, answer, objection, reasons
 from adapters.tokens import estimate
 
 WEATHER = {
@@ -184,3 +184,65 @@ def test_what_a_provider_would_refuse(body: dict[str, Any], param: str) -> None:
 
 def test_a_good_request_is_not_refused() -> None:
     assert objection(ask(n=None, max_tokens=1)) is None
+
+
+# Reasoning models, and what else OpenAI refuses
+
+
+@pytest.mark.parametrize(
+    ("model", "thinks"),
+    [
+        ("o3", True),
+        ("o4-mini", True),
+        ("gpt-5", True),
+        ("gpt-5.6-sol", True),
+        ("openai/gpt-6-luna", True),
+        ("gpt-5-chat-latest", False),
+        ("gpt-4o", False),
+        ("gpt-4.1", False),
+        ("sim-small", False),
+        ("foo3", False),
+        ("claude-opus-5", False),
+    ],
+)
+def test_reasoning_models_are_known_by_their_names(model: str, thinks: bool) -> None:
+    assert reasons(model) is thinks
+    spent = said(ask(model=model))["usage"]["completion_tokens_details"]["reasoning_tokens"]
+    assert (spent > 0) is thinks
+    assert (objection(ask(model=model, max_tokens=10)) is not None) is thinks
+    assert objection(ask(model=model, max_completion_tokens=10)) is None
+
+
+def test_reasoning_models_eat_a_small_limit() -> None:
+    """What is left of a warm call with ten tokens: nothing to be seen, and ten tokens of output to be paid."""
+    body = ask(model="gpt-5.6-sol", max_completion_tokens=10)
+    choice = only(body)
+    assert (choice["finish_reason"], choice["message"]["content"]) == ("length", "")
+    usage = said(body)["usage"]
+    assert usage["completion_tokens"] == usage["completion_tokens_details"]["reasoning_tokens"] == 10
+    assert only(ask(model="gpt-5.6-sol", max_completion_tokens=10, reasoning_effort="none"))["message"]["content"]
+    assert only(ask(model="gpt-5.6-sol"))["finish_reason"] == "stop"
+
+
+def test_the_cap_that_reasoning_models_do_not_take() -> None:
+    refusal = objection(ask(model="o3", max_tokens=10))
+    assert refusal is not None
+    assert (refusal.param, refusal.code) == ("max_tokens", "unsupported_parameter")
+    assert "Use 'max_completion_tokens' instead." in refusal.message
+    assert objection(ask(model="o3", max_tokens=None)) is None
+
+
+def test_options_of_the_prompt_cache_that_chats_do_not_have() -> None:
+    for options, param in (({"prewarm": True}, "prewarm"), ({"ttl": "12h"}, "ttl")):
+        refusal = objection(ask(model="gpt-5.6-sol", prompt_cache_options=options))
+        assert refusal is not None
+        assert refusal.param == f"prompt_cache_options.{param}"
+    assert objection(ask(model="gpt-5.6-sol", prompt_cache_options={"mode": "explicit", "ttl": "30m"})) is None
+
+
+def test_usage_comes_in_the_shape_of_the_models_maker() -> None:
+    billed = Billed(read=1024, uncached=76)
+    usage = answer(ask(model="deepseek-chat"), seed=0, billed=billed)["usage"]
+    assert (usage["prompt_cache_hit_tokens"], usage["prompt_cache_miss_tokens"]) == (1024, 76)
+    usage = answer(ask(model="gpt-5.6-sol"), seed=0, billed=Billed(write_30m=1100))["usage"]
+    assert usage["prompt_tokens_details"]["cache_write_tokens"] == 1100
