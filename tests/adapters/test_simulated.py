@@ -33,8 +33,8 @@ class Clock:
         self.now += seconds
 
 
-def provider(clock: Clock, timing: Timing = INSTANT, seed: int = 0) -> Simulated:
-    return Simulated(OPENAI_CHAT, timing, sleep=clock.sleep, clock=clock, seed=seed)
+def provider(clock: Clock, timing: Timing = INSTANT, seed: int = 0, lag: float = 0.0) -> Simulated:
+    return Simulated(OPENAI_CHAT, timing, sleep=clock.sleep, clock=clock, seed=seed, lag=lag)
 
 
 def chat(text: str = "Why is the sky blue?", *, system: str = "", credential: str = "c1", **more: Any) -> Call:
@@ -270,6 +270,44 @@ async def test_siblings_read_nothing_before_the_first_token_of_the_first() -> No
     assert warm.first_frame_seconds is not None
     assert cold.first_frame_seconds is not None
     assert cold.first_frame_seconds - warm.first_frame_seconds == pytest.approx(warm.usage.read / 1000, abs=0.01)
+
+
+async def test_a_prompt_cache_that_lags_is_read_that_much_later() -> None:
+    clock = Clock()
+    handler = provider(clock, lag=2.0)
+    assert await cached(handler, chat("a", system=LONG)) == 0
+    clock.now += 1.9
+    assert await cached(handler, chat("b", system=LONG)) == 0
+    clock.now += 0.1
+    assert await cached(handler, chat("c", system=LONG)) >= 1024
+
+
+@pytest.mark.parametrize("model", ["sim-no-usage", "gpt-5.6-no-usage"])
+async def test_a_model_that_tells_no_usage_is_cached_all_the_same(model: str) -> None:
+    clock = Clock()
+    handler = provider(clock, STEADY)
+    for call in (chat("a", system=LONG, model=model), streamed("a", system=LONG, model=model)):
+        begun = clock.now
+        reply = await handler(call)
+        assert reply.answer is not None
+        if call.stream:
+            frames = await drained(reply)
+            assert OPENAI_CHAT.stream_usage(frames) is None
+            assert OPENAI_CHAT.is_end(frames[-1])
+        assert call.trace.usage is None
+        assert reply.answer.usage() is None
+        took = clock.now - begun
+    first = (await provider(Clock(), STEADY)(chat("a", system=LONG))).answer
+    assert first is not None
+    usage = first.usage()
+    assert usage is not None
+    assert took < usage.prompt / 1000  # most of it was read
+
+
+async def test_a_refusal_has_its_code() -> None:
+    reply = await provider(Clock())(chat(model="gpt-5.6-sol", max_tokens=10))
+    assert (reply.status, decoded(reply)["error"]["code"]) == (400, "unsupported_parameter")
+    assert decoded(reply)["error"]["param"] == "max_tokens"
 
 
 @pytest.mark.parametrize("header", [None, "", "Basic x", "Bearer ", "Bearer sk-revoked-1"])

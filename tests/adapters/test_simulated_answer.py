@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.simulated_answer import BODIES, CLOSERS, OPENERS, answer, objection
+from adapters.prompt import Billed
+from adapters.simulated_answer import BODIES, CLOSERS, OPENERS, answer, objection, reasons
 from adapters.tokens import estimate
 
 WEATHER = {
@@ -27,7 +28,7 @@ def ask(text: Any = "Why is the sky blue at noon but red in the evening?", **mor
 
 
 def said(body: dict[str, Any], seed: int = 0) -> dict[str, Any]:
-    return answer(body, seed=seed, prompt=100, cached=0)
+    return answer(body, seed=seed, billed=Billed(uncached=100))
 
 
 def only(body: dict[str, Any]) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def test_the_same_request_gets_the_same_answer_however_it_travels_or_is_paid() -
     plain = said(ask())
     assert said(ask()) == plain
     assert said(ask(stream=True, stream_options={"include_usage": True}, prompt_cache_key="k")) == plain
-    dear = answer(ask(), seed=0, prompt=5000, cached=4096)
+    dear = answer(ask(), seed=0, billed=Billed(read=4096, uncached=904))
     assert (dear["id"], dear["choices"]) == (plain["id"], plain["choices"])
 
 
@@ -79,7 +80,7 @@ def test_several_choices_differ_and_count_together() -> None:
 
 
 def test_the_figures_of_the_prompt_are_told() -> None:
-    usage = answer(ask(), seed=0, prompt=2000, cached=1920)["usage"]
+    usage = answer(ask(), seed=0, billed=Billed(read=1920, uncached=80))["usage"]
     assert usage["prompt_tokens"] == 2000
     assert usage["prompt_tokens_details"]["cached_tokens"] == 1920
 
@@ -183,3 +184,65 @@ def test_what_a_provider_would_refuse(body: dict[str, Any], param: str) -> None:
 
 def test_a_good_request_is_not_refused() -> None:
     assert objection(ask(n=None, max_tokens=1)) is None
+
+
+# Reasoning models, and what else OpenAI refuses
+
+
+@pytest.mark.parametrize(
+    ("model", "thinks"),
+    [
+        ("o3", True),
+        ("o4-mini", True),
+        ("gpt-5", True),
+        ("gpt-5.6-sol", True),
+        ("openai/gpt-6-luna", True),
+        ("gpt-5-chat-latest", False),
+        ("gpt-4o", False),
+        ("gpt-4.1", False),
+        ("sim-small", False),
+        ("foo3", False),
+        ("claude-opus-5", False),
+    ],
+)
+def test_reasoning_models_are_known_by_their_names(model: str, thinks: bool) -> None:
+    assert reasons(model) is thinks
+    spent = said(ask(model=model))["usage"]["completion_tokens_details"]["reasoning_tokens"]
+    assert (spent > 0) is thinks
+    assert (objection(ask(model=model, max_tokens=10)) is not None) is thinks
+    assert objection(ask(model=model, max_completion_tokens=10)) is None
+
+
+def test_reasoning_models_eat_a_small_limit() -> None:
+    """What is left of a warm call with ten tokens: nothing to be seen, and ten tokens of output to be paid."""
+    body = ask(model="gpt-5.6-sol", max_completion_tokens=10)
+    choice = only(body)
+    assert (choice["finish_reason"], choice["message"]["content"]) == ("length", "")
+    usage = said(body)["usage"]
+    assert usage["completion_tokens"] == usage["completion_tokens_details"]["reasoning_tokens"] == 10
+    assert only(ask(model="gpt-5.6-sol", max_completion_tokens=10, reasoning_effort="none"))["message"]["content"]
+    assert only(ask(model="gpt-5.6-sol"))["finish_reason"] == "stop"
+
+
+def test_the_cap_that_reasoning_models_do_not_take() -> None:
+    refusal = objection(ask(model="o3", max_tokens=10))
+    assert refusal is not None
+    assert (refusal.param, refusal.code) == ("max_tokens", "unsupported_parameter")
+    assert "Use 'max_completion_tokens' instead." in refusal.message
+    assert objection(ask(model="o3", max_tokens=None)) is None
+
+
+def test_options_of_the_prompt_cache_that_chats_do_not_have() -> None:
+    for options, param in (({"prewarm": True}, "prewarm"), ({"ttl": "12h"}, "ttl")):
+        refusal = objection(ask(model="gpt-5.6-sol", prompt_cache_options=options))
+        assert refusal is not None
+        assert refusal.param == f"prompt_cache_options.{param}"
+    assert objection(ask(model="gpt-5.6-sol", prompt_cache_options={"mode": "explicit", "ttl": "30m"})) is None
+
+
+def test_usage_comes_in_the_shape_of_the_models_maker() -> None:
+    billed = Billed(read=1024, uncached=76)
+    usage = answer(ask(model="deepseek-chat"), seed=0, billed=billed)["usage"]
+    assert (usage["prompt_cache_hit_tokens"], usage["prompt_cache_miss_tokens"]) == (1024, 76)
+    usage = answer(ask(model="gpt-5.6-sol"), seed=0, billed=Billed(write_30m=1100))["usage"]
+    assert usage["prompt_tokens_details"]["cache_write_tokens"] == 1100

@@ -10,7 +10,9 @@ from openai.types.responses import Response
 
 from adapters.chain import chain
 from adapters.openai_responses import OPENAI_RESPONSES
+from adapters.prompt import Billed
 from adapters.simulated_answer import answer
+from adapters.simulated_caching import Refusal
 from adapters.simulated_responses import LEAST, chat_body, objection, whole
 from adapters.usage import Usage
 
@@ -29,7 +31,7 @@ def ask(given: Any = "Why is the sky blue at noon?", /, **more: Any) -> dict[str
 
 def said(body: dict[str, Any], seed: int = 0) -> dict[str, Any]:
     assert objection(body) is None
-    return whole(body, seed=seed, prompt=100, cached=64)
+    return whole(body, seed=seed, billed=Billed(read=64, uncached=36))
 
 
 def text_of(body: dict[str, Any]) -> str:
@@ -39,7 +41,7 @@ def text_of(body: dict[str, Any]) -> str:
 def test_a_text_is_what_the_chat_would_say() -> None:
     body = ask(instructions="Be brief.")
     message = said(body)
-    chat = answer(chat_body(body), seed=0, prompt=100, cached=64)
+    chat = answer(chat_body(body), seed=0, billed=Billed(read=64, uncached=36))
     (item,) = message["output"]
     assert item["content"] == [
         {
@@ -161,6 +163,7 @@ def test_a_prewarm_says_nothing(silent: dict[str, Any]) -> None:
         (ask(max_output_tokens=LEAST - 1), "max_output_tokens"),
         (ask(max_output_tokens=True), "max_output_tokens"),
         (ask(max_output_tokens="100"), "max_output_tokens"),
+        (ask(prompt_cache_options={"ttl": "1h"}), "prompt_cache_options.ttl"),
         (ask(previous_response_id="resp_1"), "previous_response_id"),
         (ask(conversation="conv_1"), "conversation"),
         (ask(prompt={"id": "pmpt_1"}), "prompt"),
@@ -170,6 +173,30 @@ def test_what_a_provider_refuses(body: dict[str, Any], param: str) -> None:
     refusal = objection(body)
     assert refusal is not None
     assert refusal[1] == param
+
+
+def test_the_refusal_of_a_small_cap_has_the_words_of_the_provider() -> None:
+    assert objection(ask(max_output_tokens=1)) == Refusal(
+        "Invalid 'max_output_tokens': integer below minimum value. Expected a value >= 16, but got 1 instead.",
+        "max_output_tokens",
+        "integer_below_min_value",
+    )
+
+
+def test_reasoning_models_eat_a_small_limit() -> None:
+    message = said(ask(model="gpt-5.6-sol", max_output_tokens=LEAST))
+    assert [item["type"] for item in message["output"]] == ["reasoning"]
+    assert message["status"] == "incomplete"
+    assert message["usage"]["output_tokens_details"]["reasoning_tokens"] == LEAST
+
+
+def test_writes_and_options_of_the_prompt_cache_are_told_where_there_are_any() -> None:
+    body = ask(model="gpt-5.6-sol", prompt_cache_options={"ttl": "12h", "prewarm": True})
+    message = whole(body, seed=0, billed=Billed(read=1024, write_12h=500, uncached=7))
+    assert Response.model_validate(message, strict=True).model_dump(exclude_unset=True, by_alias=True) == message
+    assert message["prompt_cache_options"] == {"mode": "implicit", "ttl": "12h"}
+    assert OPENAI_RESPONSES.usage(message) == Usage(7, 1024, write_12h=500)
+    assert "prompt_cache_options" not in said(ask(prompt_cache_options={"ttl": "12h"}))
 
 
 def test_a_longer_conversation_shares_the_chain_of_its_beginning() -> None:

@@ -7,9 +7,14 @@ import msgspec
 import pytest
 from anthropic.types import Message, MessageTokensCount, ModelInfo
 
+from adapters import simulated_responses
+from adapters.anthropic_messages import ANTHROPIC_MESSAGES
 from adapters.errors import Torn
 from adapters.openai_chat import OPENAI_CHAT
+from adapters.openai_responses import OPENAI_RESPONSES
+from adapters.prompt import Billed
 from adapters.simulated import INSTANT, SLOW, Simulated, Timing
+from adapters.simulated_caching import Refusal
 from adapters.simulated_models import MODELS
 from adapters.simulated_speech import messages, responses
 from adapters.sse import Frame
@@ -39,12 +44,12 @@ class Clock:
         self.now += seconds
 
 
-def whole(body: Any, *, seed: int, prompt: int, cached: int) -> dict[str, Any]:
-    return {"id": "resp_1", "content": [], "usage": {"input_tokens": prompt - cached, "output_tokens": 3}}
+def whole(body: Any, *, seed: int, billed: Billed) -> dict[str, Any]:
+    return {"id": "resp_1", "content": [], "usage": {"input_tokens": billed.uncached, "output_tokens": 3}}
 
 
-def unmodelled(body: Any) -> tuple[str, str] | None:
-    return ("no model", "model") if body["model"] == "none" else None
+def unmodelled(body: Any) -> Refusal | None:
+    return Refusal("no model", "model") if body["model"] == "none" else None
 
 
 def provider(clock: Clock, timing: Timing = INSTANT) -> Simulated:
@@ -310,6 +315,28 @@ async def test_without_routes_only_chat_is_spoken() -> None:
     handler = Simulated(OPENAI_CHAT, INSTANT, sleep=clock.sleep, clock=clock)
     reply = await handler(post("/messages", request(), BEARER))
     assert (reply.status, decoded(reply)["error"]["code"]) == (404, "unknown_url")
+
+
+async def test_a_model_that_tells_no_usage_does_not_in_any_api() -> None:
+    clock = Clock()
+    routes = {
+        "/messages": messages(ANTHROPIC_MESSAGES, 0),
+        "/responses": responses(
+            OPENAI_RESPONSES, 0, objection=simulated_responses.objection, whole=simulated_responses.whole
+        ),
+    }
+    handler = Simulated(OPENAI_CHAT, INSTANT, sleep=clock.sleep, clock=clock, routes=routes)
+    bodies = [("/messages", request(system=LONG)), ("/responses", {"instructions": LONG, "input": "x"})]
+    for target, body in bodies:
+        for stream in (False, True):
+            call = post(target, body | {"model": "sim-no-usage", "stream": stream}, BEARER)
+            reply = await handler(call)
+            assert reply.status == 200
+            frames = await drained(reply)
+            assert reply.answer is not None
+            assert reply.answer.dialect.is_end(frames[-1]) is stream
+            assert reply.answer.usage() is None
+            assert call.trace.usage is None
 
 
 async def test_responses_go_the_same_way() -> None:
