@@ -11,7 +11,7 @@ longer stands before one that lives shorter.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -20,7 +20,7 @@ from adapters.body import mapping
 from adapters.breakpoint_cache import TTL
 from adapters.breakpoint_prompt import mark_of
 from adapters.edit import set_member
-from adapters.prompt_blocks import CHAT, MESSAGES, RESPONSES, Block, Wire, blocks, usual_wire
+from adapters.prompt_blocks import CHAT, MESSAGES, RESPONSES, Block, Wire, block_at, blocks, usual_wire
 from adapters.spans import Edit, Path, Span, edited, spans, value_at
 
 MOST = 4
@@ -62,11 +62,10 @@ def marked(
     """
     wire = wire or usual_wire(api)
     wanted: dict[Path, str] = {}
-    markable = {block.path for block in blocks(parsed, api, wire) if block.markable} if places else set()
     for place in places:
-        path = _resolved(parsed, place.path)
-        if path in markable and not is_marked(value_at(parsed, path)):
-            wanted.setdefault(path, place.life)
+        block = block_at(parsed, _resolved(parsed, place.path), api, wire)
+        if block is not None and block.markable and not is_marked(block.value):
+            wanted.setdefault(block.path, place.life)
     if not wanted:
         return raw
     nulls = {(*path, wire) for path in wanted if wire in mapping(value_at(parsed, path))}
@@ -96,7 +95,10 @@ def explicit(raw: bytes, parsed: Mapping[str, Any]) -> bytes:
 def free_slots(parsed: Mapping[str, Any], api: str, wire: Wire | None = None) -> int:
     """How many breakpoints may be added to those that the client has set."""
     wire = wire or usual_wire(api)
-    taken = sum(1 for _ in _lives(parsed, api, wire))
+    return _free(parsed, sum(1 for _ in _lives(parsed, blocks(parsed, api, wire), wire)), wire)
+
+
+def _free(parsed: Mapping[str, Any], taken: int, wire: Wire) -> int:
     if wire == CONTROL:
         taken += parsed.get(CONTROL) is not None
     else:
@@ -113,19 +115,21 @@ def legal(
     not descend, ours is shortened, or dropped where it would have to be longer than was asked for.
     """
     wire = wire or usual_wire(api)
-    order = {block.path: (index, block) for index, block in enumerate(blocks(parsed, api, wire))}
+    every = list(blocks(parsed, api, wire))
+    order = {block.path: index for index, block in enumerate(every)}
+    theirs = list(_lives(parsed, every, wire))
     automatic = mapping(parsed.get(CONTROL)) if wire == CONTROL else {}
-    target = _automatic_target(order) if automatic else None
+    target = _automatic_target(every) if automatic else None
     kept: dict[int, Place] = {}
-    free = free_slots(parsed, api, wire)
+    free = _free(parsed, len(theirs), wire)
     for place in places:
-        index, block = order.get(_resolved(parsed, place.path), (-1, None))
+        index = order.get(_resolved(parsed, place.path), -1)
+        block = every[index] if index >= 0 else None
         if block is None or not block.markable or is_marked(block.value) or index == target or index in kept:
             continue
         if len(kept) < free:
             kept[index] = Place(block.path, place.life if place.life in LIVES[wire] else "")
     if wire == CONTROL:
-        theirs = list(_lives(parsed, api, wire))
         theirs += [(target, mark_of(automatic))] if target is not None else []
         kept = _descending(kept, theirs)
     return tuple(kept[index] for index in sorted(kept))
@@ -146,25 +150,28 @@ def _descending(ours: dict[int, Place], theirs: list[tuple[int, str]]) -> dict[i
     return kept
 
 
-def _automatic_target(order: Mapping[Path, tuple[int, Block]]) -> int | None:
+def _automatic_target(every: Sequence[Block]) -> int | None:
     """The block that Anthropic's automatic breakpoint stands at: the last one that can be cached."""
-    return next((index for index, block in reversed(list(order.values())) if block.markable), None)
+    return next((index for index in range(len(every) - 1, -1, -1) if every[index].markable), None)
 
 
-def _lives(parsed: Mapping[str, Any], api: str, wire: Wire) -> Iterator[tuple[int, str]]:
+def _lives(parsed: Mapping[str, Any], every: Iterable[Block], wire: Wire) -> Iterator[tuple[int, str]]:
     """The client's marks in the order of the prompt: index of the block that bears it or holds it, and life (empty
     where it is none we know)."""
     usual = _usual(parsed, wire)
-    for index, block in enumerate(blocks(parsed, api, wire)):
-        for holder in (*_inner(block.value), block.value):
+    for index, block in enumerate(every):
+        value = block.value
+        if not isinstance(value, dict) or not (wire in value or "content" in value or "source" in value):
+            continue
+        for holder in (*_inner(value), value):
             control = holder.get(wire) if isinstance(holder, dict) else None
             if control is not None:
                 yield index, mark_of(control) if wire == CONTROL else str(mapping(control).get("ttl") or usual)
 
 
-def _inner(value: Any) -> Iterator[Any]:
+def _inner(value: Mapping[str, Any]) -> Iterator[Any]:
     """What a block of Anthropic's holds that can be marked itself: parts of a result, or of a document's source."""
-    for held in (mapping(value).get("content"), mapping(mapping(value).get("source")).get("content")):
+    for held in (value.get("content"), mapping(value.get("source")).get("content")):
         yield from held if isinstance(held, list) else ()
 
 

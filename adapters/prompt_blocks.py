@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
-from adapters.body import mapping
 from adapters.breakpoint_prompt import UNMARKABLE
 from adapters.profiles import Profile
 from adapters.spans import Path
@@ -56,12 +55,25 @@ def usual_wire(api: str) -> Wire:
 def blocks(parsed: Mapping[str, Any], api: str, wire: Wire | None = None) -> Iterator[Block]:
     """All blocks, of a body in which any member may be of any type; none for an API that is not known."""
     wire = wire or usual_wire(api)
-    if api == MESSAGES:
-        yield from _of_messages(parsed)
-    elif api == CHAT:
-        yield from _of_chat(parsed, wire)
-    elif api == RESPONSES:
-        yield from _of_responses(parsed)
+    for name in RENDERED.get(api, ()):
+        value = parsed.get(name)
+        places = range(len(value)) if isinstance(value, list) and name in LISTS else (None,)
+        for place in places:
+            yield from _of(name, value, place, api, wire)
+
+
+def block_at(parsed: Mapping[str, Any], path: Path, api: str, wire: Wire | None = None) -> Block | None:
+    """The block of that path, without a walk through all of them."""
+    if not path or path[0] not in RENDERED.get(api, ()):
+        return None
+    name, place = str(path[0]), None
+    value = parsed.get(name)
+    if isinstance(value, list) and name in LISTS:
+        step = path[1] if len(path) > 1 else None
+        if not isinstance(step, int) or not 0 <= step < len(value):
+            return None
+        place = step
+    return next((block for block in _of(name, value, place, api, wire or usual_wire(api)) if block.path == path), None)
 
 
 def paths(parsed: Mapping[str, Any], api: str, wire: Wire | None = None) -> list[Path | None]:
@@ -70,34 +82,47 @@ def paths(parsed: Mapping[str, Any], api: str, wire: Wire | None = None) -> list
     return [block.path if block.markable else None for block in blocks(parsed, api, wire)]
 
 
-def _listed(value: Any) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The items of a list with their places, what is no object as an empty one: OpenAI's points count it."""
-    for place, item in enumerate(value if isinstance(value, list) else ()):
-        yield place, mapping(item)
+RENDERED = {
+    MESSAGES: ("tools", "system", "messages"),
+    CHAT: ("tools", "messages"),
+    RESPONSES: ("tools", "instructions", "input"),
+}
+"""The members that hold blocks, in the order in which they are rendered."""
+
+LISTS = frozenset({"tools", "messages", "input"})
+"""Those whose items are taken one by one."""
 
 
-def _unmarkable(name: str, parsed: Mapping[str, Any]) -> Iterator[Block]:
-    for place, item in _listed(parsed.get(name)):
+def _of(name: str, value: Any, place: int | None, api: str, wire: Wire) -> Iterator[Block]:
+    """The blocks of one item of a member, or of all of it where it has none."""
+    if place is None:
+        if name == "system":
+            yield from _content((name,), value)
+        elif (name == "input" and isinstance(value, str)) or (name == "instructions" and value is not None):
+            yield Block((name,), value, name == "input" and bool(value))
+        return
+    item = value[place]
+    if api == MESSAGES:
+        if isinstance(item, dict) and name == "tools":
+            # A tool that is loaded later is not in the prompt: the provider refuses a mark on it.
+            yield Block((name, place), item, item.get("defer_loading") is not True)
+        elif isinstance(item, dict):
+            yield from _content((name, place, "content"), item.get("content"))
+    elif name == "tools" or not isinstance(item, dict):
         yield Block((name, place), item, False)
-
-
-def _objects(value: Any) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of a list with their places; none where it is no list."""
-    for place, item in enumerate(value if isinstance(value, list) else ()):
-        if isinstance(item, dict):
-            yield place, item
-
-
-def _of_messages(parsed: Mapping[str, Any]) -> Iterator[Block]:
-    for place, tool in _objects(parsed.get("tools")):
-        # A tool that is loaded later is not in the prompt: the provider refuses a mark on it.
-        yield Block(("tools", place), tool, tool.get("defer_loading") is not True)
-    yield from _content(("system",), parsed.get("system"))
-    for place, message in _objects(parsed.get("messages")):
-        yield from _content(("messages", place, "content"), message.get("content"))
+    elif name == "messages":
+        # Calls are rendered behind the content, so that no mark on it ends the message.
+        can = not item.get("tool_calls") if wire == "cache_control" else _is(item.get("role"), INPUT_ROLES)
+        kinds = TEXTS if wire == "cache_control" else CHAT_PARTS
+        yield from _message((name, place), item, kinds if can else frozenset())
+    elif item.get("type", "message") == "message":
+        yield from _message((name, place), item, RESPONSES_PARTS if _is(item.get("role"), INPUT_ROLES) else frozenset())
+    else:
+        yield _result((name, place), item) if _is(item.get("type"), OUTPUTS) else Block((name, place), item, False)
 
 
 def _content(path: Path, content: Any) -> Iterator[Block]:
+    """Of a message of Anthropic's, or of its system prompt."""
     if isinstance(content, str):
         if content:
             yield Block(path, content, True)
@@ -108,31 +133,11 @@ def _content(path: Path, content: Any) -> Iterator[Block]:
         yield Block((*path, place), block, can)
 
 
-def _of_chat(parsed: Mapping[str, Any], wire: Wire) -> Iterator[Block]:
-    yield from _unmarkable("tools", parsed)
-    for place, message in _listed(parsed.get("messages")):
-        # Calls are rendered behind the content, so that no mark on it ends the message.
-        can = not message.get("tool_calls") if wire == "cache_control" else _is(message.get("role"), INPUT_ROLES)
-        kinds = TEXTS if wire == "cache_control" else CHAT_PARTS
-        yield from _message(("messages", place), message, kinds if can else frozenset())
-
-
-def _of_responses(parsed: Mapping[str, Any]) -> Iterator[Block]:
-    yield from _unmarkable("tools", parsed)
-    if (told := parsed.get("instructions")) is not None:
-        yield Block(("instructions",), told, False)
-    given = parsed.get("input")
-    if isinstance(given, str):
-        yield Block(("input",), given, bool(given))
-    for place, item in _listed(given):
-        kind = item.get("type", "message")
-        if kind == "message":
-            kinds = RESPONSES_PARTS if _is(item.get("role"), INPUT_ROLES) else frozenset()
-            yield from _message(("input", place), item, kinds)
-        elif _is(kind, OUTPUTS):
-            yield _result(("input", place), item)
-        else:
-            yield Block(("input", place), item, False)
+def _objects(value: Any) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a list with their places; none where it is no list."""
+    for place, item in enumerate(value if isinstance(value, list) else ()):
+        if isinstance(item, dict):
+            yield place, item
 
 
 def _message(path: Path, message: Mapping[str, Any], kinds: frozenset[str]) -> Iterator[Block]:
@@ -143,8 +148,9 @@ def _message(path: Path, message: Mapping[str, Any], kinds: frozenset[str]) -> I
         return
     if not isinstance(content, list) or not content:
         yield Block(path, message, False)
-    for place, part in _listed(content):
-        yield Block((*path, "content", place), part, _takes(part, kinds))
+    else:
+        for place, part in enumerate(content):
+            yield Block((*path, "content", place), part, _takes(part, kinds))
 
 
 def _result(path: Path, item: Mapping[str, Any]) -> Block:
@@ -159,7 +165,9 @@ def _result(path: Path, item: Mapping[str, Any]) -> Block:
     return Block((*path, "output", place), part, _takes(part, RESPONSES_PARTS))
 
 
-def _takes(part: Mapping[str, Any], kinds: frozenset[str]) -> bool:
+def _takes(part: Any, kinds: frozenset[str]) -> bool:
+    if not isinstance(part, dict):
+        return False
     kind = part.get("type")
     return _is(kind, kinds) and not (kind in TEXTS and not part.get("text"))
 

@@ -84,35 +84,30 @@ def _find(view: memoryview, raw: bytes, span: Span, depth: int, paths: list[Path
         return
     opening = raw[span.start : span.start + 1]
     children = _in_object(view, raw, span) if opening == b"{" else _in_array(view, raw, span) if opening == b"[" else ()
-    for step, child in children:
+    for step, start, end in children:
         if step in below:
-            _find(view, raw, child, depth + 1, below.pop(step), found)
+            _find(view, raw, Span(start, end), depth + 1, below.pop(step), found)
             if not below:
                 return
 
 
-def _in_array(view: memoryview, raw: bytes, span: Span) -> Iterator[tuple[str | int, Span]]:
-    place = span.start + 1
+def _in_array(view: memoryview, raw: bytes, span: Span) -> Iterator[tuple[str | int, int, int]]:
+    end, gap = span.start + 1, _GAP.match
     for index, element in enumerate(_elements(view[span.start : span.end])):
-        place = _after(_GAP, raw, place)
-        yield index, Span(place, place + len(element))
-        place += len(element)
+        start = gap(raw, end).end()  # type: ignore[union-attr]  # no gap is one as well
+        end = start + len(element)
+        yield index, start, end
 
 
-def _in_object(view: memoryview, raw: bytes, span: Span) -> list[tuple[str | int, Span]]:
-    place, laid = span.start + 1, list[tuple[str | int, Span]]()
+def _in_object(view: memoryview, raw: bytes, span: Span) -> list[tuple[str | int, int, int]]:
+    place, laid = span.start + 1, list[tuple[str | int, int, int]]()
     for name, member in _members(view[span.start : span.end]).items():
-        place = _after(_NAME, raw, place)
-        laid.append((name, Span(place, place + len(member))))
-        place += len(member)
+        matched = _NAME.match(raw, place)
+        if matched is None:
+            raise ValueError(TWICE)
+        place = matched.end() + len(member)
+        laid.append((name, matched.end(), place))
     if raw[place : span.end - 1].strip(_BLANK):
         # The decoder has kept fewer members than there are, and their places can't be told.
         raise ValueError(TWICE)
     return laid
-
-
-def _after(gap: re.Pattern[bytes], raw: bytes, place: int) -> int:
-    matched = gap.match(raw, place)
-    if matched is None:
-        raise ValueError(TWICE)
-    return matched.end()

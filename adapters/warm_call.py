@@ -19,7 +19,7 @@ from adapters.body import mapping
 from adapters.breakpoint_prompt import listed
 from adapters.marking import BREAKPOINT, CONTROL, OPTIONS, Place, explicit, is_marked, legal, marked
 from adapters.profiles import Profile
-from adapters.prompt_blocks import CHAT, MESSAGES, RESPONSES, blocks, wire_of
+from adapters.prompt_blocks import CHAT, MESSAGES, RESPONSES, block_at, wire_of
 from adapters.spans import Path, value_at
 from adapters.warm_call_cut import Cut, cut
 from adapters.warm_call_form import CAPS, Form, Refusal, form_of
@@ -70,7 +70,7 @@ def warm_call(
     none; empty to go by its name. `life`: of what is written, where a breakpoint says so. Where siblings are marked,
     they must be marked at the same block, and sent by `marking.explicit` where that makes a difference.
     """
-    block = next((block for block in blocks(parsed, api, wire_of(api, profile)) if block.path == path_end), None)
+    block = block_at(parsed, path_end, api, wire_of(api, profile))
     if block is None:
         return Refusal("no such block")
     counted = _counted(parsed, profile, path_end)
@@ -90,7 +90,7 @@ def warm_call(
             return marks
         body = marks
     made = msgspec.json.decode(body)
-    if lost := next(_lost(parsed, made, profile.breaks.items(), _level(path_end)), ""):
+    if lost := next(_lost(parsed, made, profile.breaks.items(), _level(parsed, path_end)), ""):
         return Refusal(f"{lost} behind the prefix")
     return WarmBody(TARGETS[api], body, made, form.why, form.output, kept.tokens)
 
@@ -98,13 +98,20 @@ def warm_call(
 def _counted(parsed: Mapping[str, Any], profile: Profile, path: Path) -> dict[str, Any]:
     """The request without a choice of tools that counts only behind the prefix: it may name one that is cut away, and
     where one is forced, the provider has no form without output."""
-    level = _level(path)
-    counts = level == "messages" or level in profile.breaks.get("tool_choice", ())
+    level = str(path[0])
+    counts = level not in ("tools", "system") or level in profile.breaks.get("tool_choice", ())
     return {name: value for name, value in parsed.items() if counts or name != "tool_choice"}
 
 
-def _level(path: Path) -> str:
-    return {"tools": "tools", "system": "system", "instructions": "system"}.get(str(path[0]), "messages")
+def _level(parsed: Mapping[str, Any], path: Path) -> str:
+    """Of OpenAI's APIs, too: the messages that instruct and lead are the system prompt."""
+    if path[0] in ("tools", "system", "instructions"):
+        return "tools" if path[0] == "tools" else "system"
+    items, place = parsed.get(str(path[0])), path[1] if len(path) > 1 else None
+    if not isinstance(items, list) or not isinstance(place, int):
+        return "messages"
+    roles = [mapping(item).get("role") for item in items[: place + 1]]
+    return "system" if all(role in ("system", "developer") for role in roles) else "messages"
 
 
 def _lost(

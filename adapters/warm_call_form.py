@@ -43,6 +43,13 @@ OWN_TOOLS = re.compile(
 """Types of tools that the client runs; every other one the provider may run while it answers."""
 
 
+ACTING = ("mcp_servers", "container", "plugins")
+"""Members that have the provider, or a gateway, do something."""
+
+SEARCHING = re.compile(r"search-(preview|api)|:online$")
+"""Names of models that search the web whatever the request says."""
+
+
 class Refusal(NamedTuple):
     """There is no warm call for this request."""
 
@@ -77,7 +84,7 @@ def form_of(parsed: Mapping[str, Any], api: str, profile: Profile, model: str, t
         return Form(silent.body, 0, silent.breakpoint, silent.truncated, told)
     if _budgeted(parsed, api) and (api == MESSAGES or any("thinking.enabled" in form.unless for form in forms)):
         return Refusal("thinking.enabled")
-    if _acts(parsed):
+    if _acts(parsed, model):
         return Refusal("server tools")
     spoken = next((form for form in fit if form.output), None)
     reasons = _reasons(parsed, api, model, thinks)
@@ -149,13 +156,15 @@ def _reasons(parsed: Mapping[str, Any], api: str, model: str, thinks: str) -> bo
     return effort != "none" and (bool(REASONING.search(model.lower())) or _budgeted(parsed, CHAT))
 
 
-def _acts(parsed: Mapping[str, Any]) -> bool:
+def _acts(parsed: Mapping[str, Any], model: str) -> bool:
     """Whether the provider itself could do something while it answers, which must not happen for nobody."""
-    if parsed.get("web_search_options") is not None or parsed.get("mcp_servers") or parsed.get("container"):
+    if parsed.get("web_search_options") is not None or any(parsed.get(name) for name in ACTING):
         return True
     tools = parsed.get("tools")
     kinds = [mapping(tool).get("type") for tool in tools] if isinstance(tools, list) else []
-    return any(kind is not None and not (isinstance(kind, str) and OWN_TOOLS.fullmatch(kind)) for kind in kinds)
+    return SEARCHING.search(model) is not None or any(
+        kind is not None and not (isinstance(kind, str) and OWN_TOOLS.fullmatch(kind)) for kind in kinds
+    )
 
 
 def _state(parsed: Mapping[str, Any]) -> Iterator[str]:

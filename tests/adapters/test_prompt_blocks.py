@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from adapters.breakpoint_prompt import prompt_of
 from adapters.profiles import profile_of
-from adapters.prompt_blocks import CHAT, MESSAGES, RESPONSES, Wire, blocks, paths, wire_of
+from adapters.prompt_blocks import CHAT, MESSAGES, RESPONSES, Wire, block_at, blocks, paths, wire_of
 from adapters.spans import Path, value_at
 from tests.adapters.conversations import CALM, JUNK, ODD, chat_bodies, messages_bodies, responses_bodies
 
@@ -141,7 +141,16 @@ def test_whatever_stands_anywhere(api: str, body: dict[str, Any], odd: Any) -> N
     for parsed in (body, body | {"messages": [odd], "input": [odd], "tools": [odd]}):
         for block in blocks(parsed, api):
             value = value_at(parsed, block.path)
-            assert not block.markable or value == block.value
+            assert value == block.value
+            assert block_at(parsed, block.path, api) == block
+            assert block_at(parsed, (*block.path, 0), api) != block
+
+
+@pytest.mark.parametrize(
+    "path", [(), ("model",), ("messages",), ("messages", 7), ("messages", -1, "content"), ("messages", "0")]
+)
+def test_no_block(path: Path) -> None:
+    assert block_at(CHAT_BODY, path, CHAT) is None
 
 
 def test_an_api_that_is_not_known_has_no_blocks() -> None:

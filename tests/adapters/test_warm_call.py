@@ -257,6 +257,16 @@ def test_images_in_front_or_at_another_level_do_no_harm(content_: list[Any], pat
     assert made(body, MESSAGES, ANTHROPIC, path).output == 0
 
 
+def test_leading_instructions_are_the_system_prompt() -> None:
+    image = {"type": "image_url", "image_url": {"url": "https://a/b"}}
+    asked = [{"role": "user", "content": "u"}, {"role": "user", "content": [image]}]
+    body = {"model": "gpt-4.1", "messages": [{"role": "developer", "content": "d"}, *asked]}
+    profile = profile_of("openai", "gpt-4.1")
+    assert made(body, CHAT, profile, ("messages", 0, "content")).output == 10
+    refused = warmed(body, CHAT, profile, ("messages", 1, "content"))
+    assert refused == Refusal("images behind the prefix")
+
+
 def test_a_forced_tool_does_not_count_for_the_system_prompt() -> None:
     tools = [{"name": name, "input_schema": {"type": "object"}} for name in ("f", "g")]
     body = {
