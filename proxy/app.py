@@ -32,6 +32,7 @@ from cache.memory import Memory
 from cache.policy import Policy
 from proxy.config import Settings
 from proxy.config_rules import located, resolve_keys, store_path, stores_on_disk
+from proxy.conversations import Conversations
 from proxy.edge import Door, Edge, Operation
 from proxy.events import Event, Sink, log_event
 from proxy.metrics import CONTENT_TYPE, Metrics, exposition
@@ -73,7 +74,7 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
     await levels.open()
     tenancy, verify = _tenancy(settings, env)
     world = World(time.time, time.perf_counter, asyncio.sleep, random.Random().random)
-    upstreams = connect(settings, env, world, verify=verify)
+    upstreams = connect(settings, env, world, tasks, verify=verify)
     if upstreams.tell:
         tasks.spawn(upstreams.learn(), endless=True)
 
@@ -82,8 +83,6 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
     policy = Policy(any_temperature=kept.temperature == "any", max_answer=kept.max_answer)
     caches, shared = settings.cache.enabled and kept.enabled, _shared(settings, tasks, verify=verify)
     talking: Handler = upstreams.router
-    # Warm(talking, ...)       gates siblings and warms the shared prefix
-    # Prune(talking, ...)      pruning hooks, in front of the warm call
     # Semantic(talking, ...)   equivalent questions, allowed to refuse
     exact = Exact(talking, levels, policy, upstreams.admission, time.time) if caches else None
     talking = shared(exact or talking, exact.peek if exact else _nothing, policy.cacheable)
@@ -92,7 +91,7 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
     items = Items(embedding, levels, upstreams.admission, time.time, max_item=kept.max_answer) if caches else None
     embedding = shared(items or embedding, items.peek if items else _nothing, _always)
 
-    metrics = Metrics(levels.stats)
+    metrics = Metrics(levels.stats, upstreams.ledger.figures)
     where = settings.record.dir
     recorder = Recorder(located(where, env), started=time.time(), pid=os.getpid()) if where else None
     edge = Edge(
@@ -167,7 +166,7 @@ def _nobody(call: Call) -> str:
 
 
 def _sinks(settings: Settings, metrics: Metrics, recorder: Recorder | None) -> list[Sink]:
-    sinks: list[Sink] = []
+    sinks: list[Sink] = [Conversations().note]
     if settings.metrics.enabled:
         sinks.append(metrics.observe)
     if settings.log.requests:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from dataclasses import dataclass
 
 from adapters.routing import conversation_of
 from adapters.vocabulary import Call
@@ -18,13 +17,11 @@ KEPT = 10_000
 NAMED = "x-session-id"
 
 
-@dataclass(slots=True)
 class Conversations:
     """A sink in front of all others: it fills `event.session`."""
 
-    kept: int = KEPT
-
-    def __post_init__(self) -> None:
+    def __init__(self, kept: int = KEPT) -> None:
+        self.kept = kept
         self._open: OrderedDict[str, Session] = OrderedDict()
 
     def __len__(self) -> int:

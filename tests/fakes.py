@@ -34,7 +34,7 @@ class Clock:
 
 
 class Time:
-    """Virtual time: a clock and a sleep. Time moves to the next sleeper's moment when nobody has anything else to do."""
+    """Virtual time: a clock and a sleep. It moves to the next sleeper's moment when nobody has anything else to do."""
 
     TURNS = 60
     """Turns of the event loop after which everybody is taken to be waiting: more than any chain of awaits is long."""

@@ -36,7 +36,7 @@ class Belief:
     """One prefix, taken to be readable."""
 
     written: float
-    """When it became readable, as far as is known."""
+    """When the content came that tells that it is being written; a lag begins then."""
     used: float
     """When its life last began."""
     life: float
@@ -102,13 +102,14 @@ class Beliefs:
         belief = self.warm.get(digest)
         return belief is not None and belief.until > now
 
-    def believe(self, digest: bytes, *, now: float, begun: float, life: float) -> None:
-        """This prefix can be read from `now` on; its life counts from `begun`."""
+    def believe(self, digest: bytes, *, now: float, begun: float, life: float, lag: float = 0.0) -> None:
+        """This prefix can be read from `now` on, which is so many seconds (`lag`) behind the content that told so; its
+        life counts from `begun`."""
         known = self.warm.get(digest)
         if known is not None and known.until > now:
             known.used, known.life = max(known.used, begun), max(known.life, life)
         else:
-            self.warm[digest] = Belief(now, begun, life)
+            self.warm[digest] = Belief(now - lag, begun, life)
         self.warm.move_to_end(digest)
         while len(self.warm) > self.max_prefixes:
             self.warm.popitem(last=False)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+
+from adapters.edit import set_member
 from adapters.marking import BREAKPOINT, Place, explicit, legal, marked
 from adapters.prompt_blocks import blocks, wire_of
 from adapters.spans import Path
-
-from adapters.edit import set_member
 from warming.breakpoints import Mark
 from warming.plan import Plan
 from warming.request import Request

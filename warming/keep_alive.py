@@ -13,10 +13,9 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from adapters.warm_call import WarmBody
-
 from adapters.tasks import Tasks
 from adapters.vocabulary import Clock, Extra, Sleep
+from adapters.warm_call import WarmBody
 from warming.ledger import Ledger
 from warming.planner import Planner
 from warming.request import Request

@@ -119,11 +119,12 @@ class Planner:
         profile, name = plan.terms.profile, plan.terms.name
         lives = {plan.prompt.points[index].digest: life for index, life in plan.marks}
         begun = flight.begun if profile.life_from == "request_start" else now
+        lag = self.beliefs.lag(name, profile)
         for digest in flight.digests:
             if (known := self.beliefs.warm.get(digest)) is not None:
                 known.confirmed = True  # written once and now again, or read: either way it is there
             life = self.beliefs.life(name, profile, lives.get(digest, ""))
-            self.beliefs.believe(digest, now=now, begun=begun, life=life)
+            self.beliefs.believe(digest, now=now, begun=begun, life=life, lag=lag)
 
     def failed(self, plan: Plan) -> None:
         """It ended without any content: nothing can be read that it was to write."""
@@ -142,21 +143,24 @@ class Planner:
             self.beliefs.above(terms.name, usage.read + written, plan.prompt.minimum)
         if plan.warm >= 0:
             digest = plan.prompt.points[plan.warm].digest
-            if not self.beliefs.judge(terms.name, terms.profile, digest, plan.expected, usage, plan.begun):
-                self._correct(plan, usage, written, now)
+            # Our tokens are estimates: the bill of the whole prompt tells what its parts are likely to have.
+            scale = usage.prompt / plan.prompt.tokens if usage.prompt else 1.0
+            expected = round(plan.expected * scale)
+            if not self.beliefs.judge(terms.name, terms.profile, digest, expected, usage, plan.begun):
+                self._correct(plan, usage, written, scale, now)
         elif terms.paid and _asked(plan) and not usage.read and not written:
             self.beliefs.below(terms.name, plan.prompt.tokens)
             for digest in plan.flight.digests if plan.flight else ():
                 self.beliefs.forget(digest)
 
-    def _correct(self, plan: Plan, usage: Usage, written: int, now: float) -> None:
+    def _correct(self, plan: Plan, usage: Usage, written: int, scale: float, now: float) -> None:
         """After a miss: what lies behind the read was not there, and what was written is there now."""
         points = plan.prompt.points
         for point in points[: plan.warm + 1]:
-            if point.tokens * ENOUGH > usage.read:
+            if point.tokens * scale * ENOUGH > usage.read:
                 self.beliefs.forget(point.digest)
         for at, life in plan.marks if written else ():
-            if points[at].tokens * ENOUGH <= usage.read + written:
+            if points[at].tokens * scale * ENOUGH <= usage.read + written:
                 seconds = self.beliefs.life(plan.terms.name, plan.terms.profile, life)
                 self.beliefs.believe(points[at].digest, now=now, begun=plan.begun, life=seconds)
 
@@ -187,9 +191,11 @@ class Planner:
         return -1
 
     def _doubtful(self, prompt: Prompt, terms: Terms, warm: int) -> bool:
-        """Whether nobody has ever been seen to read there, at a provider who does not say when one can: then one goes
-        ahead, and the others wait for its content."""
-        if warm < 0 or terms.profile.readable_documented or self.beliefs.of(terms.name).proven:
+        """Whether nobody has been seen to read there, at a provider who does not say when one can, or where what it
+        says has just proved wrong: then one goes ahead, and the others wait for its content."""
+        learned = self.beliefs.of(terms.name)
+        sure = (learned.proven or terms.profile.readable_documented) and not learned.misses
+        if warm < 0 or sure:
             return False
         return not self.beliefs.warm[prompt.points[warm].digest].confirmed
 

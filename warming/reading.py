@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from adapters.outline import outline, too_short
-
 from adapters.prices import Costs
 from adapters.profiles import Multipliers, Profile
 from adapters.usage import Usage

@@ -11,11 +11,11 @@ from asyncio import Task
 from collections.abc import Sequence
 from dataclasses import replace
 
-from adapters.warm_call import Refusal, WarmBody
-
 from adapters.tasks import Tasks
 from adapters.usage import Usage
-from adapters.vocabulary import Call, Clock, Extra, Form, Handler, Reply, Sleep, Warming
+from adapters.vocabulary import Call, Clock, Extra, Form, Handler, Reply, Sleep, Warming, Warmup
+from adapters.warm_call import WarmBody
+from adapters.warm_call_form import Refusal
 from warming.breakpoints import candidates, static_end
 from warming.counterfactual import plainly
 from warming.dressing import Dressed, dressed, with_marks
@@ -257,7 +257,8 @@ class Warm:
         if not await self._waits.until(task, self.options.deadline):
             task.add_done_callback(lambda late: self._late(late, request.call.tenant))
             return Extra("warm", None, None, self.options.deadline, "timeout")
-        return task.result().extra
+        warmed: Warmed = task.result()
+        return warmed.extra
 
     def _late(self, task: Task[Warmed], tenant: str) -> None:
         if not task.cancelled() and task.exception() is None:
@@ -267,6 +268,7 @@ class Warm:
         """The prefix of a request that is to come: everything in this one's prompt, with breakpoints inside it where
         a request that shares only its beginning would look."""
         call, noted, planner = request.call, _noted(request.call), self.planner
+        wanted = call.warmup or Warmup()
         noted.role, noted.why = "warmup", planner.idle(request.prompt, request.terms)
         ends = [at for at, point in enumerate(request.prompt.points) if point.edge != "step"]
         at = ends[-1] if ends else -1
@@ -281,7 +283,7 @@ class Warm:
             noted.why = f"no legal warm call: {body}"
             return _told(call)
         tokens, left = planner.warmth(request.prompt, request.terms, self._clock())
-        if tokens >= noted.shared and not call.warmup.keep:
+        if tokens >= noted.shared and not wanted.keep:
             noted.why, noted.expires = "warm", left
             return _told(call)
         extra = await self._within(request, at, body)
@@ -290,8 +292,8 @@ class Warm:
         noted.why = extra.failed or "warmed"
         if not extra.failed:
             noted.expires = planner.warmth(request.prompt, request.terms, self._clock())[1]
-            if call.warmup.keep:
-                self.keep_alive.keep(request, at, body, seconds=call.warmup.keep, dollars=call.warmup.dollars)
+            if wanted.keep:
+                self.keep_alive.keep(request, at, body, seconds=wanted.keep, dollars=wanted.dollars)
         return _told(call)
 
 

@@ -11,13 +11,14 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import msgspec
-from adapters.warm_call import Refusal, WarmBody, warm_call
 
 from adapters.errors import Refused, Torn, UpstreamError
 from adapters.prices import Costs
 from adapters.prompt import Prompt
 from adapters.usage import Usage
 from adapters.vocabulary import Clock, Extra, Form, Handler, Reply, Trace
+from adapters.warm_call import WarmBody, warm_call
+from adapters.warm_call_form import Refusal
 from warming.dressing import path_of
 from warming.plan import Plan
 from warming.planner import Planner
