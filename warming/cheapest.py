@@ -56,13 +56,30 @@ def cheapest(
     costs = {
         strategy: cost(strategy, fan, rates, warm=warm, cached=cached, call=call)
         for strategy in possible
-        if not _impossible(strategy, profile, profile.warm if forms is None else forms, ends)
+        if not impossible(strategy, profile, forms, ends)
     }
     passes = _passes(fan, rates, warm, cached)
     if passes:
         costs = {strategy: spent for strategy, spent in costs.items() if strategy in ("none", "naive")}
     best = min(costs, key=lambda strategy: costs[strategy])
-    return Choice(best, passes or _told(best, costs, _impossible("leader", profile, (), ends)), costs)
+    return Choice(best, passes or _told(best, costs, impossible("leader", profile, ends=ends)), costs)
+
+
+def impossible(
+    strategy: Strategy, profile: Profile, forms: Sequence[Warm] | None = None, ends: bool | None = None
+) -> str:
+    """Why this strategy can't warm a prefix there; empty where it can. `forms` and `ends` as in `cheapest`."""
+    ends = profile.boundary != "unit" if ends is None else ends
+    if strategy == "leader" and not ends:
+        return "no entry of the first request ends where the shared prefix ends"
+    if strategy not in CALLS:
+        return ""
+    # A call that is cut off where the prefix ends makes its own end. A provider that caches to the end of a whole unit
+    # or message alone reads nothing else.
+    usable = [form for form in (profile.warm if forms is None else forms) if ends or form.truncated]
+    if strategy == "prewarm":
+        usable = [form for form in usable if not form.output]
+    return "" if usable else "no legal form of a warm call"
 
 
 def call_output(profile: Profile) -> int:
@@ -81,21 +98,6 @@ def _passes(fan: Fan, rates: Rates, warm: float, cached: bool) -> str:
     if warm >= 1:
         return "warm"
     return "uniform price" if rates.r >= 1 else ""
-
-
-def _impossible(strategy: Strategy, profile: Profile, forms: Sequence[Warm], ends: bool | None) -> str:
-    """Why this strategy can't warm this prefix; empty where it can."""
-    ends = profile.boundary != "unit" if ends is None else ends
-    if strategy == "leader" and not ends:
-        return "no entry of the first request ends where the shared prefix ends"
-    if strategy not in CALLS:
-        return ""
-    # A call that is cut off where the prefix ends makes its own end. A provider that caches to the end of a whole unit
-    # or message alone reads nothing else.
-    usable = [form for form in forms if ends or form.truncated]
-    if strategy == "prewarm":
-        usable = [form for form in usable if not form.output]
-    return "" if usable else "no legal form of a warm call"
 
 
 def _told(best: Strategy, costs: Mapping[Strategy, float], refused: str) -> str:
