@@ -44,6 +44,7 @@ def cheapest(
     `economics.bill`. `warm`: the probability that the prefix can be read already. `forms`: warm calls that are legal
     for this request; None: all that the profile has. `ends`: whether an entry can end where the shared prefix ends, by
     itself or by a breakpoint in every sibling; None: as the profile has it (not where entries are whole units).
+    `fan.implicit` does not count: whatever is chosen, breakpoints are set by who chooses.
     """
     if profile.local:
         return Choice("none", "local engine: tokens cost time, no money", {})
@@ -51,7 +52,7 @@ def cheapest(
         return Choice("none", "nothing is known of this cache", {})
     if rates is None:
         return Choice("none", "no price", {})
-    cached, fan = is_cached(profile, fan.shared), fan.grained(profile.granularity)
+    cached, fan = is_cached(profile, fan.shared), fan.grained(profile.granularity)._replace(implicit=False)
     possible = STRATEGIES if cached else ("none",)
     costs = {
         strategy: cost(strategy, fan, rates, warm=warm, cached=cached, call=call)
