@@ -29,7 +29,7 @@ def most_pings(rates: Rates) -> float:
 
 def hazard(rates: Rates) -> float:
     """The probability that the prefix is wanted before the next lapse, above which a ping pays; infinite: never."""
-    return _over(rates.r, rates.w - rates.r) if rates.w > rates.r else math.inf
+    return _over(rates.r, rates.w - rates.r)
 
 
 def next_ping_pays(chance: float, shared: int, rates: Rates, *, own: int = 0, output: int = 0) -> bool:

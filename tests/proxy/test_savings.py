@@ -141,9 +141,9 @@ def test_a_cache_that_nobody_knows_is_not_calculated() -> None:
 
 
 def test_a_fan_out_above_a_tier_costs_what_that_tier_costs() -> None:
-    below, above = (fanouts("claude-haiku-5-5", "--n", "2", "--prefix", prefix)[2] for prefix in ("99500", "120000"))
+    below, above = (fanouts("claude-haiku-5-5", "--n", "2", "--prefix", prefix)[2] for prefix in ("99500", "99501"))
     assert below["dollars"]["none"] == pytest.approx(2 * (100_000 * 0.1e-6 + 800 * 0.5e-6))
-    assert above["dollars"]["none"] == pytest.approx(2 * (120_500 * 0.5e-6 + 800 * 2.5e-6))
+    assert above["dollars"]["none"] == pytest.approx(2 * (100_001 * 0.5e-6 + 800 * 2.5e-6))
 
 
 def test_from_which_number_on_it_pays() -> None:

@@ -122,6 +122,13 @@ def test_no_line_of_a_table_is_cut_or_wrapped(width: int, monkeypatch: pytest.Mo
     assert "\x1b" not in out.getvalue()
 
 
+def test_a_line_that_can_be_no_narrower_stays_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "12")
+    out = io.StringIO()
+    write_table(SOME, out)
+    assert {"[bold]a  0/-4", "[bold]a  71/71", "[bold]a  2.00/2.42"} <= set(out.getvalue().splitlines())
+
+
 def test_what_is_shown_by_default_fits_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Eighty columns: three tables, none of which goes on below."""
     monkeypatch.setenv("COLUMNS", "80")

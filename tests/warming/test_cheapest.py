@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.prices import Prices
@@ -118,6 +118,7 @@ def test_what_a_warm_call_says(model: str, tokens: int) -> None:
     assert call_output(profile_of("maker", model)) == tokens
 
 
+@settings(deadline=None)
 @given(
     model=st.sampled_from(
         ["claude-opus-5-5", "gpt-5.6-sol", "gpt-5.5", "gpt-4o", "deepseek-v4-pro", "gemini-3.8-flash"]

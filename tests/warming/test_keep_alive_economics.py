@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from warming.economics import Rates
@@ -67,9 +67,13 @@ def test_of_a_short_prefix_what_the_ping_says_counts() -> None:
     assert next_ping_pays(0.140, 1000, TENTH, own=10, output=10)
 
 
+def test_a_ping_that_only_breaks_even_does_not_pay() -> None:
+    assert not next_ping_pays(1.0, 20_000, Rates(1, 0.5, 4))
+
+
 def test_where_nothing_is_saved_no_ping_pays() -> None:
     uniform = Rates(1, 1, 5)
-    assert hazard(uniform) == math.inf
+    assert hazard(uniform) == hazard(Rates(1, 1.5, 5)) == math.inf
     assert not next_ping_pays(1.0, 20_000, uniform)
     assert most_pings(uniform) == 0
     assert lapse_cost(20_000, Rates(1, 1.5, 5)) == 0
@@ -91,6 +95,7 @@ def test_a_budget_pays_for_so_many_pings(dollars: float, pings: int) -> None:
     assert pings_within(dollars, 20_000, TWENTIETH._replace(price=4e-6)) == pings
 
 
+@settings(deadline=None)
 @given(dollars=st.floats(0, 1), shared=st.integers(1, 10**6), r=st.floats(0.001, 1), own=st.integers(0, 100))
 def test_a_budget_is_never_exceeded(dollars: float, shared: int, r: float, own: int) -> None:
     rates = Rates(1.25, r, 5, 4e-6)

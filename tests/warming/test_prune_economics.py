@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from warming.economics import Rates
@@ -46,6 +46,7 @@ def test_turns_to_break_even(percent: int, turns: tuple[float, ...]) -> None:
 RATES = st.builds(Rates, st.floats(1, 3), st.floats(0.01, 1), st.just(5.0), st.sampled_from([1.0, 4e-6]))
 
 
+@settings(deadline=None)
 @given(
     cached=st.integers(2, 10**5),
     share=st.floats(0.01, 1),
@@ -69,6 +70,7 @@ def test_the_formula_is_the_account_of_the_turns(
         assert prune_pays(cached, pruned, turns, rates, siblings=siblings) is (turns > needed)
 
 
+@settings(deadline=None)
 @given(cached=st.integers(1, 10**5), share=st.floats(0.01, 1), rates=RATES, turns=st.integers(1, 50))
 def test_where_all_is_written_anyway_pruning_saves_at_once(cached: int, share: float, rates: Rates, turns: int) -> None:
     pruned = max(1, round(cached * share))
