@@ -69,7 +69,10 @@ DECIDING = (
     "warming/breakpoints.py",
     "warming/counterfactual.py",
     "warming/dressing.py",
+    "warming/cheapest.py",
     "warming/economics.py",
+    "warming/keep_alive_economics.py",
+    "warming/prune_economics.py",
     "warming/expectation.py",
     "warming/ledger.py",
     "warming/plan.py",
@@ -98,6 +101,7 @@ WITHOUT_A_TEST_OF_ITS_OWN = {
     "warming/plan.py": DECLARES,
     "warming/request.py": DECLARES,
     "warming/terms.py": "its few lines are read by all tests of the planner",
+    "warming/calls.py": "tested with the layer that uses it, in tests/warming/test_warm.py and test_keep_alive.py",
     "warming/dressing.py": "tested with the layer that uses it, in tests/warming/test_warm.py",
     "warming/reading.py": "the same",
     "warming/warmer.py": "the same",
@@ -266,7 +270,7 @@ def catching_all(texts: Sources) -> list[str]:
     return [
         f"{path}:{node.lineno} catches everything"
         for path, text in texts.items()
-        if path != CATCHES_ALL
+        if path not in CATCHES_ALL
         for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.ExceptHandler) and (node.type is None or "Exception" in caught(node.type))
     ]
@@ -344,7 +348,7 @@ def test_the_lists_of_exceptions_name_what_exists_and_why(texts: Sources) -> Non
     named = {**LONGER, **WITHOUT_A_TEST_OF_ITS_OWN}
     assert set(named) <= set(texts)
     assert all(named.values())
-    assert CATCHES_ALL in texts
+    assert set(CATCHES_ALL) <= set(texts)
     assert all(len(texts[path].splitlines()) > LINES for path in LONGER)
 
 

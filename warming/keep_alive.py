@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from adapters.tasks import Tasks
 from adapters.vocabulary import Clock, Extra, Sleep
 from adapters.warm_call import WarmBody
+from warming.economics import Rates, rates_of
+from warming.keep_alive_economics import hazard, ping_cost
 from warming.ledger import Ledger
 from warming.planner import Planner
 from warming.request import Request
@@ -83,7 +85,7 @@ class KeepAlive:
         kept = self._kept.get(digest)
         if kept is not None:
             kept.used = now
-        elif self.dollars > 0 and self.returns.chance(digest, 1) > self._least(request):
+        elif self.dollars > 0 and self.returns.chance(digest, 1) > hazard(_rates(request)):
             made = body()
             if made is not None:
                 self._add(Kept(request, at, made, now, None, self.dollars))
@@ -100,12 +102,6 @@ class KeepAlive:
 
     def _life(self, request: Request) -> float:
         return self._planner.beliefs.life(request.terms.name, request.terms.profile)
-
-    def _least(self, request: Request) -> float:
-        """The probability of a return above which a ping pays."""
-        rates, life = request.terms.rates, request.terms.profile.life
-        write = float(getattr(rates, life.counted)) if life is not None else 1.0
-        return rates.read / (write - rates.read) if write > rates.read else 1.0
 
     def _due(self, kept: Kept) -> float:
         """When it must be read again: real requests count as pings."""
@@ -149,8 +145,13 @@ class KeepAlive:
         if kept.until is not None:
             if now >= kept.until:
                 return "its time is over"
-        elif self.returns.chance(digest, self.returns.lives(digest, now, life)) <= self._least(kept.request):
+        elif self.returns.chance(digest, self.returns.lives(digest, now, life)) <= hazard(_rates(kept.request)):
             return "nobody is expected back"
         budget = kept.dollars if kept.until is not None else self.dollars
-        price = kept.request.terms.rates.read * kept.request.prompt.points[kept.at].tokens * kept.request.dollars
+        shared, own = kept.request.prompt.points[kept.at].tokens, kept.body.placeholder_tokens
+        price = ping_cost(shared, _rates(kept.request), own=own, output=kept.body.output)
         return "its budget is spent" if price > budget else ""
+
+
+def _rates(request: Request) -> Rates:
+    return rates_of(request.terms.rates, request.terms.profile.life)._replace(price=request.dollars)

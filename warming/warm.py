@@ -14,8 +14,10 @@ from adapters.tasks import Tasks
 from adapters.usage import Usage
 from adapters.vocabulary import Call, Clock, Form, Handler, Reply, Sleep
 from warming.calls import Calls, noted_on, told
+from warming.cheapest import cheapest
 from warming.counterfactual import plainly
 from warming.dressing import Dressed, dressed
+from warming.economics import CALLS, Fan, rates_of
 from warming.groups import Groups
 from warming.leading import Leading
 from warming.ledger import Ledger
@@ -207,7 +209,9 @@ class Warm:
         shared = self.planner.worthwhile([member.prompt for member in members], first.terms, self._clock())
         self._ledger.fanout(shared)
         strategy = self._declared(first.call)
-        if shared.at < 0 or strategy == "leader" or (strategy == "auto" and not only_a_call(first)):
+        if shared.at >= 0 and strategy == "auto":
+            strategy, shared = _cheaper(members, shared)
+        if shared.at < 0 or strategy == "leader":
             return shared
         extra = await self.calls.warm(first, shared.at)
         if extra is None:
@@ -217,7 +221,12 @@ class Warm:
         return shared._replace(why=extra.failed or "warmed")
 
 
-def only_a_call(request: Request) -> bool:
-    """Whether the first request cannot do what a warm call can, which costs more: where entries end with a request, its
-    own end lies behind what the others share."""
-    return request.terms.profile.boundary == "unit"
+def _cheaper(members: Sequence[Request], shared: Shared) -> tuple[str, Shared]:
+    """`call` or `leader`, whichever costs less; nothing to share where neither does."""
+    terms, prompt = members[0].terms, members[0].prompt
+    own = max(0, prompt.tokens - shared.tokens)
+    fan = Fan(len(members), shared.tokens, own=own)
+    choice = cheapest(terms.profile, rates_of(terms.rates, terms.profile.life), fan)
+    if not choice.warms:
+        return "off", Shared(-1, shared.tokens, choice.why)
+    return "call" if choice.strategy in CALLS else "leader", shared
