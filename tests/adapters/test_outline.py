@@ -289,6 +289,8 @@ def test_long_texts_have_steps_where_a_cache_may_end_anywhere() -> None:
     assert points[4].tokens == round((name + 20_000) / 4)
     assert not any(point.markable for point in points[:4])
     assert [point.edge for point in made(body, "openai-chat", NEW).points] == ["message"] * 2
+    ended = {"messages": [{"role": "user", "name": "n", "content": long[:STEP]}]}
+    assert shared(made(body, "openai-chat", OLD), made(ended, "openai-chat", OLD)) == 0  # there the message is over
     later = {"messages": [{"role": "user", "name": "n", "content": long[:15_000] + "!" + long[15_000:]}]}
     assert shared(made(body, "openai-chat", OLD), made(later, "openai-chat", OLD)) == 15_000 // STEP
 
