@@ -58,7 +58,7 @@ class BreakpointCache:
     def lookup(self, prompt: Prompt, now: float) -> Billed:
         """What the request would be billed; nothing is written or refreshed."""
         looked, written = self._places(prompt.points)
-        found = self._found(prompt.points, looked, now)
+        found = self._found(prompt.points, list(map(digest_at, prompt.points)), looked, now)
         return self._billed(prompt, found, self._writes(prompt, written, found))
 
     def lookup_and_store(self, prompt: Prompt, now: float, readable_at: float) -> Billed:
@@ -66,15 +66,16 @@ class BreakpointCache:
         entries, points = self._entries, prompt.points
         entries.forget(now)
         looked, written = self._places(points)
-        found = self._found(points, looked, now)
+        digests = list(map(digest_at, points))
+        found = self._found(points, digests, looked, now)
         fresh = {life: Entry(LONG_AGO, now + seconds, life) for life, seconds in self._seconds.items()}
-        for digest in filter(entries.__contains__, map(digest_at, points[:found])):
+        for digest in filter(entries.__contains__, digests[:found]):
             entry = entries[digest]
             if entry[0] <= now < entry[1]:
                 entries[digest] = fresh[entry.life]
         writes = self._writes(prompt, written, found)
         for place, life in writes:
-            digest = points[place].digest
+            digest = digests[place]
             old = entries.get(digest)
             if old is not None and old.expires_at > now:
                 life = max(life, old.life, key=self._seconds.__getitem__)
@@ -87,14 +88,14 @@ class BreakpointCache:
         marked = list(compress(count(), map(mark_at, points)))
         return marked, marked
 
-    def _found(self, points: Sequence[Point], looked: Sequence[int], now: float) -> int:
+    def _found(self, points: Sequence[Point], digests: Sequence[bytes], looked: Sequence[int], now: float) -> int:
         """How many points of the prompt lie on the longest prefix that a breakpoint finds."""
         found = begin = 0
         for last in looked:
             # What the breakpoint before has looked at and this one could reach, it need not look at again.
             if self._lookback:
                 begin = bisect_right(points, points[last].place - self._lookback, begin, last + 1, key=place_at)
-            scan = self._entries.scan(list(map(digest_at, points[begin : last + 1])), now)
+            scan = self._entries.scan(digests[begin : last + 1], now)
             if scan.found:
                 found = begin + scan.found
             begin = last + 1

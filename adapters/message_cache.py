@@ -73,10 +73,10 @@ class MessageCache(BreakpointCache):
             ends.append(next(index for index in range(ends[-1], -1, -1) if edges[index] == "system"))
         return ends[::-1]
 
-    def _found(self, points: Sequence[Point], looked: Sequence[int], now: float) -> int:
+    def _found(self, points: Sequence[Point], digests: Sequence[bytes], looked: Sequence[int], now: float) -> int:
         get = self._entries.get
         for index in reversed(looked):
-            entry = get(points[index].digest)
+            entry = get(digests[index])
             if entry is not None and entry[0] <= now < entry[1]:
                 return index + 1
         return 0

@@ -28,6 +28,10 @@ place_at = itemgetter(Point._fields.index("place"))
 """Members of a point, for `map`: by attribute a loop over all points would take twice as long."""
 
 
+LIVES = 4
+"""How many of its shortest lives pass between two sweeps of a memory: each looks at all that is kept."""
+
+
 class Entry(NamedTuple):
     readable_at: float
     expires_at: float
@@ -47,10 +51,10 @@ class Entries(dict[bytes, Entry]):
 
     __slots__ = ("_every", "_most", "_next")
 
-    def __init__(self, every: float, most: int) -> None:
-        """`every`: seconds between two sweeps, at best the shortest life. `most`: entries that are kept."""
+    def __init__(self, shortest: float, most: int) -> None:
+        """`shortest`: seconds of the shortest life. `most`: entries that are kept."""
         super().__init__()
-        self._every, self._most, self._next = every, most, LONG_AGO
+        self._every, self._most, self._next = LIVES * shortest, most, LONG_AGO
 
     def scan(self, digests: Sequence[bytes], now: float) -> Scan:
         """Looks for the longest that can be read; `digests` in the order of the prompt."""

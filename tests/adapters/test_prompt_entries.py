@@ -3,6 +3,7 @@ from hypothesis import strategies as st
 
 from adapters.prompt import Point
 from adapters.prompt_entries import (
+    LIVES,
     LONG_AGO,
     Entries,
     Entry,
@@ -55,9 +56,9 @@ def test_what_has_expired_is_dropped_once_in_a_while() -> None:
     entries = filled(a=Entry(0, 50), b=Entry(0, 51))
     entries.forget(50)
     assert set(entries) == {b"b"}
-    entries.forget(149.9)
+    entries.forget(50 + LIVES * TTL - 0.1)
     assert set(entries) == {b"b"}
-    entries.forget(150)
+    entries.forget(50 + LIVES * TTL)
     assert not entries
 
 

@@ -87,6 +87,7 @@ def test_use_keeps_a_unit_and_silence_forgets() -> None:
     assert [read(cache, prompt("a", "b"), now) for now in (99, 198)] == [1000, 2000]
     assert read(cache, prompt("a"), 297) == 1000
     assert read(cache, prompt("a"), 397) == 0
+    read(cache, prompt("b"), 5000)
     assert len(cache) == 1
     forgotten = UnitCache(ttl=100)
     read(forgotten, prompt("a", "b"), 0)
