@@ -183,6 +183,8 @@ class Router:
         sent = call.sent
         if place:
             sent = self.routing.sent(call.dialect, call.target, call.body, call.parsed, way)
+            if sent is not None and sent.copies > 1:
+                raise Refused(400, f"{way.upstream} gives one answer to a request", param="n")
         # Not what the route's own upstream would say, and it may be another model: nobody else is to get it.
         trace.refused_to_store = f"fallback to {way.upstream}" if place else ""
         trace.upstream, trace.warnings = way.upstream, sent.warnings if sent is not None else ()
