@@ -46,7 +46,7 @@ from proxy.secret import install_secret
 from proxy.tenants import Managed, PassThrough, Tenancy
 from proxy.upstreams import Upstreams, World, connect
 from proxy.warm_door import WarmDesk
-from warming.several import Groups, Several
+from warming.several import Names, Several
 
 OURS = {"Server": SERVER}
 
@@ -79,6 +79,7 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
     tenancy, verify = _tenancy(settings, env)
     world = World(time.time, time.perf_counter, asyncio.sleep, random.Random().random)
     upstreams = connect(settings, env, world, tasks, verify=verify)
+    await upstreams.open()
     if upstreams.tell:
         tasks.spawn(upstreams.learn(), endless=True)
 
@@ -87,8 +88,8 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
     policy = Policy(any_temperature=kept.temperature == "any", max_answer=kept.max_answer)
     caches, shared = settings.cache.enabled and kept.enabled, _shared(settings, tasks, verify=verify)
     # Pruning and the warming of prompt caches stand around each upstream, behind routing and translation: `connect`.
-    groups = Groups(time.time())
-    talking: Handler = Several(upstreams.router, OPENAI_CHOICES, groups, tasks)
+    names = Names(time.time())
+    talking: Handler = Several(upstreams.router, OPENAI_CHOICES, names, tasks)
     # Semantic(talking, ...)   equivalent questions, allowed to refuse
     exact = Exact(talking, levels, policy, upstreams.admission, time.time) if caches else None
     talking = shared(exact or talking, exact.peek if exact else _nothing, policy.cacheable)
@@ -97,7 +98,7 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
     items = Items(embedding, levels, upstreams.admission, time.time, max_item=kept.max_answer) if caches else None
     embedding = shared(items or embedding, items.peek if items else _nothing, _always)
 
-    metrics = Metrics(levels.stats, upstreams.ledger.figures)
+    metrics = Metrics(levels.stats, upstreams.layers.figures)
     where = settings.record.dir
     recorder = Recorder(located(where, env), started=time.time(), pid=os.getpid()) if where else None
     edge = Edge(
@@ -115,16 +116,16 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
         body_limit=settings.limits.body,
         clock=time.perf_counter,
         wall=time.time,
-        desks=_desks(settings, upstreams, groups, tasks),
+        desks=_desks(settings, upstreams, names, tasks),
     )
     edge.operations = _operations(settings, edge, metrics, _peers(peers, index, metrics, tasks))
     return App(edge, levels, metrics, tasks, upstreams, recorder)
 
 
-def _desks(settings: Settings, upstreams: Upstreams, groups: Groups, tasks: Tasks) -> dict[str, Desk]:
+def _desks(settings: Settings, upstreams: Upstreams, names: Names, tasks: Tasks) -> dict[str, Desk]:
     warming = settings.warming
     return {
-        "/fanout": FanoutDesk(groups, tasks, most=warming.branches, limit=settings.limits.body),
+        "/fanout": FanoutDesk(names, tasks, most=warming.branches, limit=settings.limits.body),
         "/warm": WarmDesk(upstreams.router, enabled=warming.enabled),
     }
 

@@ -56,6 +56,9 @@ def contradictions(settings: Settings) -> Iterator[Objection]:
             yield Objection(PROVIDER, ONLY_MANAGED, (MODE,))
     if settings.listen.unix is not None and settings.listen.workers > 1:
         yield Objection(("listen", "workers"), "a Unix socket is served by one process", (("listen", "unix"),))
+    if settings.pruning.mode != "off" and not settings.warming.enabled:
+        message = "needs `warming.enabled`: what it may take out depends on what the provider is believed to hold"
+        yield Objection(("pruning", "mode"), message, (("warming", "enabled"),))
     yield from _key_entries(settings)
     yield from _upstreams(settings)
     yield from _routes(settings)

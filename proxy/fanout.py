@@ -22,7 +22,7 @@ from proxy.edge import Exchange
 from proxy.fanout_bodies import Asked, asked, at_branch
 from proxy.fanout_branch import Branch
 from proxy.respond import EVENT_STREAM, SERVER, Writer
-from warming.several import Groups
+from warming.several import Names
 
 
 class FanoutDesk:
@@ -30,7 +30,7 @@ class FanoutDesk:
 
     label = "fanout"
 
-    def __init__(self, groups: Groups, tasks: Tasks, *, most: int, limit: int) -> None:
+    def __init__(self, groups: Names, tasks: Tasks, *, most: int, limit: int) -> None:
         self.groups, self.tasks, self.most, self.limit = groups, tasks, most, limit
 
     async def serve(self, exchange: Exchange, raw: bytes, caller: Caller) -> web.StreamResponse:

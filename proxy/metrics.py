@@ -57,13 +57,13 @@ class Histogram:
 
 
 class Metrics(Collector):
-    """`sizes` gives the store's statistics when scraped: level -> name -> number. `warming`: the figures of the ledger,
-    which goes on filling them."""
+    """`sizes` gives the store's statistics when scraped: level -> name -> number. `warming`: the
+    figures of the ledger, when scraped."""
 
     def __init__(
         self,
         sizes: Callable[[], Mapping[str, Mapping[str, float]]],
-        warming: dict[tuple[str, ...], float] | None = None,
+        warming: Callable[[], Mapping[tuple[str, ...], float]] = dict,
     ) -> None:
         self.requests: dict[tuple[str, ...], float] = defaultdict(float)
         self.tokens: dict[tuple[str, ...], float] = defaultdict(float)
@@ -75,7 +75,7 @@ class Metrics(Collector):
         self.retries = self.unpriced = self.stored = self.in_flight = self.modified_bytes = self.dropped = 0
         self.unknown_events = 0
         self.sizes = sizes
-        self.warming = warming if warming is not None else defaultdict(float)
+        self.warming = warming
         self.firsts: dict[str, Histogram] = {role: Histogram(UPSTREAM) for role in ROLES}
 
     def observe(self, event: Event) -> None:
@@ -145,7 +145,7 @@ class Metrics(Collector):
         for role, histogram in self.firsts.items():
             family.add_metric((role,), histogram.buckets(), histogram.sum)
         yield family
-        yield from warmed(self.warming)
+        yield from warmed(self.warming())
         yield GaugeMetricFamily("warmgate_in_flight", "Requests being answered now.", value=self.in_flight)
         yield from self._levels()
 

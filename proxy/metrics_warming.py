@@ -14,7 +14,8 @@ COUNTERS: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("tokens", "prompt_tokens", ("asked", "class"), "Tokens of prompts: of real requests, warm calls and pings."),
     ("seconds", "warming_seconds", ("kind",), "Seconds that requests waited, and that warm calls took to create."),
     ("unread_tokens", "warming_unread_tokens", (), "Tokens written to a prompt cache that nobody read in time."),
-    ("pruned_tokens", "pruned_tokens", (), "Estimated tokens that hooks took out of prompts."),
+    ("pruned_tokens", "pruned_tokens", ("hook",), "Estimated tokens that hooks took out of prompts."),
+    ("hooks", "pruning_hooks", ("hook", "what"), "Hooks: runs, edits proposed and applied, and why one was skipped."),
 )
 """Figure, metric, labels, help."""
 

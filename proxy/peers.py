@@ -43,7 +43,7 @@ class State(msgspec.Struct):
     stores: dict[str, dict[str, float]]
 
 
-TABLES = ("requests", "tokens", "dollars", "unstored", "asked", "spent", "warming")
+TABLES = ("requests", "tokens", "dollars", "unstored", "asked", "spent")
 NUMBERS = ("retries", "unpriced", "stored", "in_flight", "modified_bytes", "dropped", "unknown_events")
 HISTOGRAMS = ("added", "upstream", "first")
 
@@ -54,7 +54,7 @@ def state_of(metrics: Metrics) -> State:
     histograms: dict[str, Histogram] = {name: getattr(metrics, name) for name in HISTOGRAMS}
     histograms |= {f"first {role}": each for role, each in metrics.firsts.items()}
     return State(
-        {name: dict(getattr(metrics, name)) for name in TABLES},
+        {name: dict(getattr(metrics, name)) for name in TABLES} | {"warming": dict(metrics.warming())},
         {name: getattr(metrics, name) for name in NUMBERS},
         {name: Buckets(list(each.counts), each.sum) for name, each in histograms.items()},
         {level: dict(figures) for level, figures in metrics.sizes().items()},
@@ -64,12 +64,15 @@ def state_of(metrics: Metrics) -> State:
 def together(states: list[State]) -> Metrics:
     """One set of metrics that is the sum of these."""
     stores: dict[str, dict[str, float]] = {}
-    total = Metrics(lambda: stores)
+    warming: Table = {}
+    total = Metrics(lambda: stores, lambda: warming)
     for state in states:
         for name in TABLES:
             table: Table = getattr(total, name)
             for key, value in state.tables[name].items():
                 table[key] += value
+        for key, value in state.tables["warming"].items():
+            warming[key] = warming.get(key, 0.0) + value
         for name in NUMBERS:
             setattr(total, name, getattr(total, name) + state.numbers[name])
         for name, one in state.histograms.items():

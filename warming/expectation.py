@@ -44,6 +44,9 @@ class Expectation:
     def __len__(self) -> int:
         return len(self._open)
 
+    def __contains__(self, digest: bytes) -> bool:
+        return digest in self._open
+
     def reads(self, family: bytes, kind: Kind) -> float:
         """Reads that an entry of this kind may expect."""
         reads, entries = self._seen.get((family, kind), (0.0, 0.0))

@@ -62,7 +62,7 @@ Figures = dict[tuple[str, ...], float]
     tokens, WHO, CLASS      of prompts: of real requests, warms, pings; read, written, uncached
     dollars, KIND           saved (may be negative), spent on warms and pings, on writes that nobody read (unread)
     seconds, KIND           waited by requests, spent by warm calls (creating)
-    unread_tokens, pruned_tokens
+    unread_tokens
 """
 
 

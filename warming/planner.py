@@ -177,6 +177,14 @@ class Planner:
         point = prompt.points[warm]
         return point.tokens, self.beliefs.warm[point.digest].until - now
 
+    def known(self, prompt: Prompt) -> int:
+        """The last point that the provider has been sent before, as far as is remembered; -1: none."""
+        seen = (self.beliefs.warm, self.expectation, self.flights)
+        for at in range(len(prompt.points) - 1, -1, -1):
+            if any(prompt.points[at].digest in each for each in seen):
+                return at
+        return -1
+
     def _warm(self, prompt: Prompt, terms: Terms, now: float) -> int:
         """The last point that can be read, by the request's own breakpoints where it has some."""
         own = [index for index, point in enumerate(prompt.points) if point.mark]

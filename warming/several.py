@@ -30,7 +30,7 @@ EVENTS = ("Content-Type", "text/event-stream; charset=utf-8")
 Known = TypeVar("Known")
 
 
-class Groups:
+class Names:
     """Names for fan-outs that the proxy itself declares. `started`: epoch seconds, so that the names of one process are
     not those of another."""
 
@@ -68,7 +68,7 @@ class Several:
     answer too. If one of them fails before the first byte, the others are given up and its answer is the client's.
     """
 
-    def __init__(self, inner: Handler, joining: Joining, groups: Groups, tasks: Tasks) -> None:
+    def __init__(self, inner: Handler, joining: Joining, groups: Names, tasks: Tasks) -> None:
         self.inner, self.joining, self.groups, self.tasks = inner, joining, groups, tasks
 
     async def __call__(self, call: Call) -> Reply:

@@ -16,7 +16,7 @@ from adapters.vocabulary import Call, Clock, Form, Handler, Reply, Sleep
 from warming.calls import Calls, noted_on, told
 from warming.cheapest import cheapest
 from warming.counterfactual import plainly
-from warming.dressing import Dressed, dressed
+from warming.dressing import Dressed, dressed, path_of
 from warming.economics import CALLS, Fan, rates_of
 from warming.groups import Groups
 from warming.leading import Leading
@@ -80,12 +80,19 @@ class Warm:
             noted.shared, noted.why = shared.tokens, shared.why
         return await self._gated(request, shared, until)
 
-    def warmth(self, call: Call) -> tuple[Request, int, float] | None:
-        """What of this call is believed readable: tokens, and seconds it still lives. None where nothing is known."""
+    def warmth(self, call: Call) -> tuple[int, int, float] | None:
+        """How many messages of this call were sent before, how many tokens of it are believed readable, and for how
+        many seconds still. None where nothing is known."""
         request = self.reading.request(call)
         if isinstance(request, str):
             return None
-        return request, *self.planner.warmth(request.prompt, request.terms, self._clock())
+        at = self.planner.known(request.prompt)
+        path = path_of(request, at)
+        sent = 0
+        if path is not None and len(path) > 1 and path[0] in ("messages", "input") and isinstance(path[1], int):
+            ended = request.prompt.points[at].edge in ("message", "system")
+            sent = path[1] + ended
+        return sent, *self.planner.warmth(request.prompt, request.terms, self._clock())
 
     def _declared(self, call: Call) -> str:
         return call.route.warming or self.options.declared

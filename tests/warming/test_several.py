@@ -24,7 +24,7 @@ from adapters.vocabulary import Answer, Call, Extra, Fanout, Form, Reply, Sent, 
 from tests.fakes import CHAT, Seen, answer, chunks, completion, dollars, send, until
 from tests.proxy.test_upstreams import anthropic, behind, claude, stream, two
 from tests.running import proxy
-from warming.several import Groups, Ledger, Several, single, warming_of
+from warming.several import Ledger, Names, Several, single, warming_of
 
 
 def call(n: int = 3, **more: Any) -> Call:
@@ -103,7 +103,7 @@ class Inner:
 
 def several(*scripts: Any) -> tuple[Several, Inner]:
     inner = Inner(*scripts)
-    return Several(inner, OPENAI_CHOICES, Groups(1.5), Tasks()), inner
+    return Several(inner, OPENAI_CHOICES, Names(1.5), Tasks()), inner
 
 
 def texts(message: dict[str, Any]) -> list[tuple[int, str]]:
