@@ -21,7 +21,6 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     "functions": (([],), "use `tools`"),
     "function_call": ((), "use `tool_choice`"),
     "audio": ((), "this provider can't speak"),
-    "n": ((1,), "there is one answer to a request"),
     "logprobs": ((False,), "this provider gives no log probabilities"),
     "top_logprobs": ((0,), "this provider gives no log probabilities"),
     "logit_bias": (({},), "tokens can't be weighted"),
@@ -48,12 +47,15 @@ ELSEWHERE = frozenset(
     {
         *("model", "messages", "system", "tools", "tool_choice", "parallel_tool_calls", "stream", "stream_options"),
         *("max_completion_tokens", "max_tokens", "reasoning_effort", "thinking", "output_config", "response_format"),
-        *("temperature", "top_p", "top_k", "stop", "stop_sequences", "modalities"),
+        *("temperature", "top_p", "top_k", "stop", "stop_sequences", "modalities", "n"),
         *("user", "safety_identifier", "service_tier"),
         *("cache", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention"),
     }
 )
 """What is translated, and what says nothing to this provider: keys of OpenAI's prompt cache, the form of the stream."""
+
+MOST_COPIES = 128
+"""Answers to one request; each is a request of its own to the provider."""
 
 LITERAL = ("const", "default", "enum", "examples", "required")
 """Members of a schema whose values are values, not schemas."""
@@ -79,6 +81,16 @@ def check(body: Mapping[str, Any], notes: Notes) -> None:
     for name, value in body.items():
         if name not in KNOWN and value is not None:
             notes.warn(name, "dropped")
+
+
+def copies_of(body: Mapping[str, Any]) -> int:
+    """How many answers are wanted. Here there is one to a request: the provider is asked that often."""
+    n = body.get("n")
+    if n is None:
+        return 1
+    if type(n) is not int or not 1 <= n <= MOST_COPIES:
+        raise Refused(400, f"`n` must be an integer from 1 to {MOST_COPIES} at this provider", param="n")
+    return n
 
 
 def breakpoint_ttl(body: Mapping[str, Any]) -> str | None:

@@ -17,6 +17,7 @@ from adapters.chat_over_messages_parameters import (
     FORWARDED,
     breakpoint_ttl,
     check,
+    copies_of,
     format_of,
     sampling_of,
     stop_of,
@@ -37,6 +38,7 @@ _encode = msgspec.json.Encoder().encode
 
 def request(body: Mapping[str, Any], terms: Terms, known: Capabilities | None = None) -> Sent:
     """Raises `Refused` (400, with `param`). `known` replaces what the table says of the model."""
+    copies = copies_of(body)
     known = known or capabilities_of(terms.model)
     notes = Notes(strict=terms.strict, ttl=breakpoint_ttl(body))
     check(body, notes)
@@ -66,7 +68,8 @@ def request(body: Mapping[str, Any], terms: Terms, known: Capabilities | None = 
         "service_tier": tier_of(body, notes),
         **{name: body.get(name) for name in FORWARDED},
     }
-    return _sent({name: value for name, value in members.items() if _says(value)}, said, tuple(notes.warnings))
+    sent = _sent({name: value for name, value in members.items() if _says(value)}, said, tuple(notes.warnings))
+    return sent if copies == 1 else sent._replace(copies=copies, parsed=sent.parsed | {"n": copies})
 
 
 def _says(value: Any) -> bool:

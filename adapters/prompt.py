@@ -39,6 +39,17 @@ class Prompt(NamedTuple):
     def tokens(self) -> int:
         return self.points[-1].tokens if self.points else 0
 
+    def shares(self, other: Prompt) -> int:
+        """How many leading points two prompts have in common: digests are cumulative, so that can be bisected."""
+        low, high = 0, min(len(self.points), len(other.points))
+        while low < high:
+            middle = (low + high + 1) // 2
+            if self.points[middle - 1].digest == other.points[middle - 1].digest:
+                low = middle
+            else:
+                high = middle - 1
+        return low
+
 
 class Billed(NamedTuple):
     """The tokens of one prompt, each in one class."""

@@ -136,7 +136,7 @@ class Router:
         ways = call.route.ways
         if len(ways) < 2:
             return await self._ask(call, 0)
-        talk, noted = _talk(call), call.trace.modified_bytes
+        talk, noted = conversation_of(call), call.trace.modified_bytes
         failed: Reply | UpstreamError | None = None
         for place in self._order(talk, len(ways)):
             call.trace.modified_bytes = noted  # what was made for one that failed tells nothing of the next
@@ -183,6 +183,8 @@ class Router:
         sent = call.sent
         if place:
             sent = self.routing.sent(call.dialect, call.target, call.body, call.parsed, way)
+            if sent is not None and sent.copies > 1:
+                raise Refused(400, f"{way.upstream} gives one answer to a request", param="n")
         # Not what the route's own upstream would say, and it may be another model: nobody else is to get it.
         trace.refused_to_store = f"fallback to {way.upstream}" if place else ""
         trace.upstream, trace.warnings = way.upstream, sent.warnings if sent is not None else ()
@@ -196,7 +198,7 @@ class Router:
         return await handler(replace(call, body=sent.body, parsed=sent.parsed))
 
 
-def _talk(call: Call) -> bytes:
+def conversation_of(call: Call) -> bytes:
     """What the turns of one conversation have in common: everything up to the first thing the user said."""
     body = call.parsed
     messages = body.get("messages", body.get("input"))

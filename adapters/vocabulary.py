@@ -134,6 +134,8 @@ class Warming:
     saved: float | None = None
     """What plain forwarding would have cost more; negative where it would have cost less. Without `extra`."""
     extra: list[Extra] = field(default_factory=list)
+    expires: float | None = None
+    """Seconds that a prefix warmed ahead of time is believed to live still."""
     pruned: int = 0
     """Tokens that hooks took out of the prompt."""
     proposed: int = 0
@@ -357,6 +359,9 @@ class Sent(NamedTuple):
     """What was dropped or changed on the way, each a short ASCII text that begins with the parameter's name."""
     stateful: str = ""
     """What the provider's dialect says of it (`Dialect.stateful`): a client may have sent what only that one knows."""
+    copies: int = 1
+    """How often the provider has to be asked this, because it gives one answer where the client wants several. Where
+    that is more than once, `parsed` has the client's `n`, which `body` has not: it counts in the key."""
 
 
 class Way(NamedTuple):

@@ -18,6 +18,7 @@ from aiohttp import web
 from adapters.anthropic_messages import ANTHROPIC_MESSAGES
 from adapters.errors import Unfoldable
 from adapters.openai_chat import OPENAI_CHAT
+from adapters.openai_choices import OPENAI_CHOICES
 from adapters.openai_embeddings import OPENAI_EMBEDDINGS
 from adapters.openai_responses import OPENAI_RESPONSES
 from adapters.tasks import Tasks
@@ -32,8 +33,10 @@ from cache.memory import Memory
 from cache.policy import Policy
 from proxy.config import Settings
 from proxy.config_rules import located, resolve_keys, store_path, stores_on_disk
-from proxy.edge import Door, Edge, Operation
+from proxy.conversations import Conversations
+from proxy.edge import Desk, Door, Edge, Operation
 from proxy.events import Event, Sink, log_event
+from proxy.fanout import FanoutDesk
 from proxy.metrics import CONTENT_TYPE, Metrics, exposition
 from proxy.peers import Peers
 from proxy.record import Recorder
@@ -42,6 +45,8 @@ from proxy.respond import SERVER
 from proxy.secret import install_secret
 from proxy.tenants import Managed, PassThrough, Tenancy
 from proxy.upstreams import Upstreams, World, connect
+from proxy.warm_door import WarmDesk
+from warming.several import Groups, Several
 
 OURS = {"Server": SERVER}
 
@@ -73,7 +78,7 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
     await levels.open()
     tenancy, verify = _tenancy(settings, env)
     world = World(time.time, time.perf_counter, asyncio.sleep, random.Random().random)
-    upstreams = connect(settings, env, world, verify=verify)
+    upstreams = connect(settings, env, world, tasks, verify=verify)
     if upstreams.tell:
         tasks.spawn(upstreams.learn(), endless=True)
 
@@ -81,9 +86,9 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
     kept = settings.cache.exact
     policy = Policy(any_temperature=kept.temperature == "any", max_answer=kept.max_answer)
     caches, shared = settings.cache.enabled and kept.enabled, _shared(settings, tasks, verify=verify)
-    talking: Handler = upstreams.router
-    # Warm(talking, ...)       gates siblings and warms the shared prefix
-    # Prune(talking, ...)      pruning hooks, in front of the warm call
+    # Pruning and the warming of prompt caches stand around each upstream, behind routing and translation: `connect`.
+    groups = Groups(time.time())
+    talking: Handler = Several(upstreams.router, OPENAI_CHOICES, groups, tasks)
     # Semantic(talking, ...)   equivalent questions, allowed to refuse
     exact = Exact(talking, levels, policy, upstreams.admission, time.time) if caches else None
     talking = shared(exact or talking, exact.peek if exact else _nothing, policy.cacheable)
@@ -92,7 +97,7 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
     items = Items(embedding, levels, upstreams.admission, time.time, max_item=kept.max_answer) if caches else None
     embedding = shared(items or embedding, items.peek if items else _nothing, _always)
 
-    metrics = Metrics(levels.stats)
+    metrics = Metrics(levels.stats, upstreams.ledger.figures)
     where = settings.record.dir
     recorder = Recorder(located(where, env), started=time.time(), pid=os.getpid()) if where else None
     edge = Edge(
@@ -110,9 +115,18 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
         body_limit=settings.limits.body,
         clock=time.perf_counter,
         wall=time.time,
+        desks=_desks(settings, upstreams, groups, tasks),
     )
     edge.operations = _operations(settings, edge, metrics, _peers(peers, index, metrics, tasks))
     return App(edge, levels, metrics, tasks, upstreams, recorder)
+
+
+def _desks(settings: Settings, upstreams: Upstreams, groups: Groups, tasks: Tasks) -> dict[str, Desk]:
+    warming = settings.warming
+    return {
+        "/fanout": FanoutDesk(groups, tasks, most=warming.branches, limit=settings.limits.body),
+        "/warm": WarmDesk(upstreams.router, enabled=warming.enabled),
+    }
 
 
 Eligible = Callable[[Call], bool]
@@ -167,7 +181,7 @@ def _nobody(call: Call) -> str:
 
 
 def _sinks(settings: Settings, metrics: Metrics, recorder: Recorder | None) -> list[Sink]:
-    sinks: list[Sink] = []
+    sinks: list[Sink] = [Conversations().note]
     if settings.metrics.enabled:
         sinks.append(metrics.observe)
     if settings.log.requests:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, TypeVar
 
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 
-from adapters.errors import Refused, Torn, Unfoldable, UpstreamError
+from adapters.errors import Refused, Torn, UpstreamError
 from adapters.routing import Routing
-from adapters.vocabulary import Answer, Call, Clock, Dialect, Handler, Reply, Trace
-from cache.controls import controls_of
+from adapters.vocabulary import Call, Clock, Dialect, Handler, Reply, Trace
+from proxy.answering import Answering, Telling
 from proxy.callers import Caller, Callers
-from proxy.events import Event, Sink
+from proxy.events import Sink
+from proxy.fanout_header import HEADER, fanout_of
+from proxy.incoming import Incoming
 from proxy.reading import Reader
 from proxy.respond import Writer, error_headers, headers_of
 from proxy.tenants import Tenancy
@@ -28,7 +30,11 @@ MOUNT = "/v1"
 DOTS = re.compile(r"^[^?]*?(?:[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\?]|%2f|%5c|$)", re.IGNORECASE)
 """A path with a segment that may lead out of the provider's base URL, where the proxy's key may open other doors."""
 
+HUNG_UP = (ConnectionResetError, BrokenPipeError)
+"""What writing raises where the client is gone."""
+
 Operation = Callable[[], Awaitable[web.Response]]
+Result = TypeVar("Result")
 
 
 def origin_form(target: str) -> str:
@@ -50,6 +56,15 @@ class Door(NamedTuple):
     """Its name in events and metrics."""
 
 
+class Desk(Protocol):
+    """A route of this proxy's own below `/v1`, which makes calls by itself."""
+
+    label: str
+
+    async def serve(self, exchange: Exchange, raw: bytes, caller: Caller) -> web.StreamResponse:
+        """`raw`: the body. May raise what a handler may."""
+
+
 @dataclass(slots=True)
 class Gate:
     """What the edge is doing, for readiness and shutdown."""
@@ -61,8 +76,9 @@ class Gate:
 class Edge:
     """The request handler of the server.
 
-    `doors` (by path below `/v1`) are the routes whose bodies are read, each with its onion; `relay` passes every other
-    one on as it is. `operations` are this proxy's own pages, GET only. `body_limit` in bytes.
+    `doors` (by path below `/v1`) are the routes whose bodies are read, each with its onion; `desks` those of this
+    proxy's own; `relay` passes every other one on as it is. `operations` are this proxy's own pages, GET only.
+    `body_limit` in bytes.
     """
 
     def __init__(
@@ -77,11 +93,13 @@ class Edge:
         body_limit: int,
         clock: Clock,
         wall: Clock,
+        desks: Mapping[str, Desk] | None = None,
     ) -> None:
         self.doors, self.relay, self.callers = doors, relay, Callers(tenancy)
         self.readers = {target: Reader(door.dialect, target, routing) for target, door in doors.items()}
-        self.operations, self.sinks, self.body_limit = operations, sinks, body_limit
-        self.clock, self.wall = clock, wall
+        self.desks = desks or {}
+        self.operations, self.body_limit = operations, body_limit
+        self.telling = Telling(sinks, clock, wall)
         self.gate = Gate()
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -92,7 +110,7 @@ class Edge:
         except asyncio.CancelledError:
             exchange.hung_up()
             raise
-        except (ConnectionResetError, BrokenPipeError):
+        except HUNG_UP:
             exchange.hung_up()
             return web.Response(status=499)  # nobody reads it
         finally:
@@ -100,192 +118,160 @@ class Edge:
             exchange.emit()
 
 
-class Exchange:
-    """One request being answered."""
+class Failure(NamedTuple):
+    """What the caller is told of work that failed."""
 
-    __slots__ = ("began", "call", "edge", "final", "request", "route", "status", "trace", "writer")
+    refused: Refused
+    noted: str = ""
+    """The error as it stands in the event; empty for a refusal of our own."""
+
+
+async def settled(work: Awaitable[Result]) -> Result | Failure:
+    """What came of the work. Lets pass that a client hung up."""
+    try:
+        return await work
+    except Refused as refused:
+        return Failure(refused)
+    except UpstreamError as error:
+        return Failure(Refused(error.status, error.message, kind="api_error", code=error.code), error.code)
+    except Torn as torn:
+        return Failure(Refused(502, torn.message, kind="api_error", code="upstream_torn"), "torn")
+    except HUNG_UP:
+        raise
+    except Exception:
+        # The one place where an error nobody foresaw becomes an answer instead of a dead connection.
+        log.exception("unforeseen error")
+        return Failure(Refused(500, "internal error of the proxy", kind="api_error", code="internal"), "internal")
+
+
+class Exchange(Answering[web.StreamResponse]):
+    """One request being answered over HTTP."""
+
+    __slots__ = ("body", "dialect", "edge", "request")
 
     def __init__(self, edge: Edge, request: web.BaseRequest) -> None:
+        super().__init__(edge.telling, request.method)
         self.edge, self.request = edge, request
-        self.began = edge.clock()
-        self.route, self.status = "none", 500
-        self.call: Call | None = None
-        self.trace = Trace()
-        self.final: Answer | None = None
-        self.writer: Writer | None = None
+        self.body = Incoming(request, edge.body_limit)
+        self.dialect = next(iter(edge.doors.values())).dialect
+        """Of the errors that this client is told."""
 
     async def answer(self) -> web.StreamResponse:
-        dialect = next(iter(self.edge.doors.values())).dialect
-        try:
-            raw = self.request.raw_path
-            path, _, query = (raw if raw[:1] == "/" else origin_form(raw)).partition("?")
-            if path.startswith(MOUNT + "/"):
-                target = path[len(MOUNT) :]
-                reader = self.edge.readers.get(target) if self.request.method == "POST" else None
-                # Below a route that is read errors look as they do there.
-                near = reader or next(
-                    (each for path, each in self.edge.readers.items() if target.startswith(path)), None
-                )
-                dialect = near.dialect if near else dialect
-                return await self._proxied(f"{target}?{query}" if query else target, reader)
+        given = await settled(self._answered())
+        if not isinstance(given, Failure):
+            return given
+        self.trace.error = given.noted or self.trace.error
+        if self.writer is not None and self.writer.begun is not None:
+            return await self.writer.broken(self.writer.begun, given.refused.message, code=given.refused.code or "")
+        return self._error(given.refused)
+
+    async def _answered(self) -> web.StreamResponse:
+        edge, raw = self.edge, self.request.raw_path
+        path, _, query = (raw if raw[:1] == "/" else origin_form(raw)).partition("?")
+        if not path.startswith(MOUNT + "/"):
             return await self._own(path)
-        except Refused as refused:
-            return self._error(dialect, refused)
-        except UpstreamError as error:
-            self.trace.error = error.code
-            return self._error(dialect, Refused(error.status, error.message, kind="api_error", code=error.code))
-        except Torn as torn:
-            self.trace.error = "torn"
-            return self._error(dialect, Refused(502, torn.message, kind="api_error", code="upstream_torn"))
-        except (ConnectionResetError, BrokenPipeError):
-            raise
-        except Exception:
-            # The one place where an error nobody foresaw becomes an answer instead of a dead connection.
-            log.exception("unforeseen error")
-            self.trace.error = "internal"
-            if self.writer is not None and self.writer.begun is not None:
-                return await self.writer.broken(self.writer.begun, "internal error of the proxy", code="internal")
-            return self._error(dialect, Refused(500, "internal error of the proxy", kind="api_error", code="internal"))
+        target = path[len(MOUNT) :]
+        if target in edge.desks:
+            return await self._served(target, edge.desks[target])
+        reader = edge.readers.get(target) if self.request.method == "POST" else None
+        # Below a route that is read errors look as they do there.
+        near = reader or next((each for path, each in edge.readers.items() if target.startswith(path)), None)
+        self.dialect = near.dialect if near else self.dialect
+        return await self._proxied(f"{target}?{query}" if query else target, reader)
 
     async def _own(self, path: str) -> web.StreamResponse:
         operation = self.edge.operations.get(path)
         if operation is None:
             raise Refused(404, "unknown route; the API is under /v1", code="unknown_route")
         self.route = "ops"
-        if self.request.method not in ("GET", "HEAD"):
-            allow = (("Allow", "GET, HEAD"),)
-            raise Refused(405, "this page only answers GET", code="method_not_allowed", headers=allow)
+        self._only("GET, HEAD")
         response = await operation()
         self.status = response.status
         return response
 
-    async def _proxied(self, target: str, reader: Reader | None) -> web.StreamResponse:
-        request, edge = self.request, self.edge
-        caller = edge.callers.read(request.raw_headers, request.headers)
+    def _only(self, methods: str) -> None:
+        if self.request.method not in methods.split(", "):
+            told = f"this page only answers {methods.partition(',')[0]}"
+            raise Refused(405, told, code="method_not_allowed", headers=(("Allow", methods),))
+
+    async def _called(self, target: str) -> tuple[Call, Caller]:
+        """Who calls; the call is still without its body."""
+        request = self.request
+        caller = self.edge.callers.read(request.raw_headers, request.headers)
         if caller.websocket:
             raise Refused(501, "WebSocket connections are not proxied; connect to the provider", code="no_websocket")
         if caller.waits:
-            await self._go_on()
-        self.call = call = Call(
-            request.method,
-            target,
-            request.headers,
-            b"",
-            tenant=caller.identity.tenant,
-            credential=caller.identity.credential,
-            trace=self.trace,
-            lines=caller.lines,
-        )
+            await self.body.go_on()
+        self.call = call = call_of(target, request, caller, self.trace)
+        return call, caller
+
+    async def _served(self, target: str, desk: Desk) -> web.StreamResponse:
+        """By a route of our own. Its errors look as they do where the client's other requests go."""
+        self.route = desk.label
+        if "anthropic-version" in self.request.headers and "/messages" in self.edge.doors:
+            self.dialect = self.edge.doors["/messages"].dialect
+        self._only("POST")
+        _, caller = await self._called(target)
+        response = await desk.serve(self, await self._whole(caller), caller)
+        self.status = response.status
+        return response
+
+    async def _proxied(self, target: str, reader: Reader | None) -> web.StreamResponse:
+        edge = self.edge
+        call, caller = await self._called(target)
         if reader is None:
             if DOTS.search(target):
                 raise Refused(400, "the path has a segment of dots", code="bad_path")
-            self._check_length()
-            call.body = self._chunks() if request.can_read_body else b""
+            self.body.check_length()
+            call.body = self.body.chunks() if self.request.can_read_body else b""
             self.route = "v1"
-            return await self._told(call, await edge.relay(call))
+            return await self.told(call, await edge.relay(call))
         door = edge.doors[reader.target]
         self.route = door.label
-        await self._read(call, reader, caller)
-        try:
-            return await self._told(call, await door.handler(call))
-        except Unfoldable:
-            # What was kept, or came for another caller, does not take the form asked for here: this one asks himself.
-            self.trace = Trace(modified_bytes=self.trace.modified_bytes)
-            call = self.call = replace(call, trace=self.trace, controls=replace(call.controls, no_cache=True))
-            return await self._told(call, await door.handler(call))
+        reader.fill(call, await self._whole(caller), caller)
+        if HEADER in self.request.headers:
+            self._declared(call)
+        return await self.ask(call, door.handler)
 
-    async def _told(self, call: Call, reply: Reply) -> web.StreamResponse:
-        """Raises `Unfoldable`, with nothing written, for an answer of another call that can't take this one's form."""
+    def _declared(self, call: Call) -> None:
+        """A header that can't be read is as good as none: it only says what may be saved."""
+        try:
+            call.fanout = fanout_of(", ".join(self.request.headers.getall(HEADER)))
+        except ValueError as error:
+            self.warned = f"fanout header ignored: {error}"
+
+    async def _whole(self, caller: Caller) -> bytes:
+        if caller.encoded:
+            raise Refused(415, "send the body without Content-Encoding", code="unsupported_content_encoding")
+        return await self.body.whole()
+
+    async def told(self, call: Call, reply: Reply) -> web.StreamResponse:
+        self.note(reply)
         trace = self.trace
-        trace.source = trace.source or reply.source
-        self.status, self.final = reply.status, reply.answer
         self.writer = Writer(self.request, call)
-        lines = headers_of(call, reply, trace, self.edge.clock() - self.began)
+        lines = headers_of(call, reply, trace, self.seconds)
         response = self.writer.whole(reply, lines) or await self.writer.streamed(reply, lines)
         self.status = response.status
         if self.writer.error:
             trace.error = trace.error or self.writer.error
         return response
 
-    async def _go_on(self) -> None:
-        """Has a client send its body that asked first; one that is too long never leaves it. (aiohttp does this in its
-        router, which is not used here.)"""
-        self._check_length()
-        if self.request.version == HttpVersion11:
-            writer = self.request.writer
-            await writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            writer.output_size = 0  # none of it belongs to the answer
-
-    async def _read(self, call: Call, reader: Reader, caller: Caller) -> None:
-        """Fills the call with what its body says."""
-        if caller.encoded:
-            raise Refused(415, "send the body without Content-Encoding", code="unsupported_content_encoding")
-        body = reader.read(await self._body())
-        call.dialect, call.body, call.digests = reader.dialect, body.raw, body.digests
-        call.parsed, call.stream, call.wants_usage = body.parsed, body.stream, body.wants_usage
-        call.route, call.sent = body.route, body.sent
-        if caller.cache_control is not None or body.dropped:
-            call.controls = controls_of(caller.cache_control, body.parsed.get("cache"))
-            call.trace.modified_bytes = body.dropped
-
-    async def _body(self) -> bytes:
-        """The whole body; raises `Refused` above the limit or where it breaks off."""
-        content = self.request.content
-        first = await self._chunk()
-        self._checked(len(first))
-        if content.at_eof():
-            return first
-        self._check_length()
-        chunks, size = [first], len(first)
-        while not content.at_eof():
-            chunks.append(await self._chunk())
-            size = self._checked(size + len(chunks[-1]))
-        return b"".join(chunks)
-
-    async def _chunks(self) -> AsyncIterator[bytes]:
-        """The same piece by piece, for a route where nobody reads it."""
-        size = 0
-        while chunk := await self._chunk():
-            size = self._checked(size + len(chunk))
-            yield chunk
-
-    async def _chunk(self) -> bytes:
-        try:
-            return await self.request.content.readany()
-        except web.RequestPayloadError as error:
-            raise Refused(400, "the body broke off", code="body_incomplete") from error
-
-    def _check_length(self) -> None:
-        self._checked(self.request.content_length or 0)
-
-    def _checked(self, size: int) -> int:
-        if size > self.edge.body_limit:
-            raise Refused(413, f"the body exceeds {self.edge.body_limit} bytes", code="body_too_large")
-        return size
-
-    def _error(self, dialect: Dialect, refused: Refused) -> web.StreamResponse:
+    def _error(self, refused: Refused) -> web.StreamResponse:
         self.status = refused.status
         self.trace.source = "upstream" if (refused.code or "").startswith("upstream") else "proxy"
-        body = dialect.error(refused.message, kind=refused.kind, param=refused.param, code=refused.code)
+        body = self.dialect.error(refused.message, kind=refused.kind, param=refused.param, code=refused.code)
         return web.Response(status=refused.status, headers=error_headers(refused.headers), body=body)
 
-    def hung_up(self) -> None:
-        self.status = 499
-        self.trace.error = self.trace.error or "client_hung_up"
 
-    def emit(self) -> None:
-        edge = self.edge
-        event = Event(
-            at=edge.wall(),
-            method=self.request.method,
-            route=self.route,
-            status=self.status,
-            seconds=edge.clock() - self.began,
-            source=self.trace.source or "proxy",
-            call=self.call,
-            trace=self.trace,
-            answer=self.final,
-            bytes_out=self.writer.bytes_out if self.writer else 0,
-        )
-        for sink in edge.sinks:
-            sink(event)
+def call_of(target: str, request: web.BaseRequest, caller: Caller, trace: Trace) -> Call:
+    """A call of this caller, still without a body."""
+    return Call(
+        request.method,
+        target,
+        request.headers,
+        b"",
+        tenant=caller.identity.tenant,
+        credential=caller.identity.credential,
+        trace=trace,
+        lines=caller.lines,
+    )

@@ -5,10 +5,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from adapters.vocabulary import Answer, Call, Trace
+from adapters.vocabulary import Answer, Call, Trace, Warming
 
 log = logging.getLogger("warmgate.request")
+
+
+@dataclass(slots=True)
+class Session:
+    """A conversation so far. Money in US dollars."""
+
+    name: str
+    requests: int = 0
+    dollars: float = 0.0
+    """What its requests cost, and the calls made on their account."""
+    saved: float = 0.0
+    """What warming saved it, net of those calls."""
 
 
 @dataclass(slots=True)
@@ -27,6 +40,7 @@ class Event:
     trace: Trace
     answer: Answer | None
     bytes_out: int
+    session: Session | None = None
 
 
 Sink = Callable[[Event], None]
@@ -66,5 +80,30 @@ def log_event(event: Event) -> None:
         "finish": trace.finish,
         "error": trace.error,
         "bytes_out": event.bytes_out,
+        "warming": _warmed(trace.warming),
+        "session": None if event.session is None else event.session.name,
+        "session_cost": None if event.session is None else event.session.dollars,
     }
     log.info("%s %s %d %s", event.method, event.route, event.status, event.source, extra={"event": facts})
+
+
+def _warmed(warming: Warming | None) -> dict[str, Any] | None:
+    if warming is None:
+        return None
+    return {
+        "role": warming.role,
+        "why": warming.why,
+        "group": warming.group[:64],
+        "waited_ms": round(warming.waited * 1000, 2),
+        "shared": warming.shared,
+        "expected": warming.expected,
+        "breakpoints": warming.marks,
+        "saved": warming.saved,
+        "net": warming.net,
+        "pruned": warming.pruned,
+        "proposed": warming.proposed,
+        "calls": [
+            {"kind": extra.kind, "cost": extra.cost, "ms": round(extra.seconds * 1000, 2), "failed": extra.failed}
+            for extra in warming.extra
+        ],
+    }

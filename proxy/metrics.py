@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 from adapters.prices import Costs
 from adapters.usage import Usage
 from proxy.events import Event
+from proxy.metrics_warming import warmed
 
 ADDED = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5)
 """Upper bounds in seconds for time spent in the proxy itself."""
@@ -28,6 +29,9 @@ UPSTREAM = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 
 STATUSES = frozenset({*HTTPStatus, 499, 529})
 """Statuses that are told apart: the registered ones, a client that hung up, and a provider's own word for overload."""
+
+ROLES = ("leader", "follower", "warmed", "alone")
+"""What a request can have been to the warming of prompt caches."""
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -53,9 +57,14 @@ class Histogram:
 
 
 class Metrics(Collector):
-    """`sizes` gives the store's statistics when scraped: level -> name -> number."""
+    """`sizes` gives the store's statistics when scraped: level -> name -> number. `warming`: the figures of the ledger,
+    which goes on filling them."""
 
-    def __init__(self, sizes: Callable[[], Mapping[str, Mapping[str, float]]]) -> None:
+    def __init__(
+        self,
+        sizes: Callable[[], Mapping[str, Mapping[str, float]]],
+        warming: dict[tuple[str, ...], float] | None = None,
+    ) -> None:
         self.requests: dict[tuple[str, ...], float] = defaultdict(float)
         self.tokens: dict[tuple[str, ...], float] = defaultdict(float)
         self.dollars: dict[tuple[str, ...], float] = defaultdict(float)
@@ -66,6 +75,8 @@ class Metrics(Collector):
         self.retries = self.unpriced = self.stored = self.in_flight = self.modified_bytes = self.dropped = 0
         self.unknown_events = 0
         self.sizes = sizes
+        self.warming = warming if warming is not None else defaultdict(float)
+        self.firsts: dict[str, Histogram] = {role: Histogram(UPSTREAM) for role in ROLES}
 
     def observe(self, event: Event) -> None:
         trace = event.trace
@@ -86,6 +97,9 @@ class Metrics(Collector):
         self.unknown_events += trace.unknown_events
         if trace.first_frame_seconds is not None and event.call is not None and event.call.stream:
             self.first.observe(trace.first_frame_seconds)
+            if trace.warming is not None and trace.warming.role in self.firsts:
+                # As its client waited for it: the wait for a sibling or a warm call is part of it.
+                self.firsts[trace.warming.role].observe(trace.first_frame_seconds + trace.warming.waited)
         self.modified_bytes += trace.modified_bytes
         self.stored += trace.stored
         if trace.refused_to_store:
@@ -126,6 +140,12 @@ class Metrics(Collector):
         yield _histogram("added_seconds", "Time a request whose body is read spent in the proxy itself.", self.added)
         yield _histogram("upstream_seconds", "Time waited for an upstream's answer.", self.upstream)
         yield _histogram("first_frame_seconds", "Time to the first event of an upstream's stream.", self.first)
+        told = "Time to the first event of a stream, waiting for siblings included, by what the request was to warming."
+        family = HistogramMetricFamily("warmgate_warming_first_frame_seconds", told, labels=("role",))
+        for role, histogram in self.firsts.items():
+            family.add_metric((role,), histogram.buckets(), histogram.sum)
+        yield family
+        yield from warmed(self.warming)
         yield GaugeMetricFamily("warmgate_in_flight", "Requests being answered now.", value=self.in_flight)
         yield from self._levels()
 

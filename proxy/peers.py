@@ -43,7 +43,7 @@ class State(msgspec.Struct):
     stores: dict[str, dict[str, float]]
 
 
-TABLES = ("requests", "tokens", "dollars", "unstored", "asked", "spent")
+TABLES = ("requests", "tokens", "dollars", "unstored", "asked", "spent", "warming")
 NUMBERS = ("retries", "unpriced", "stored", "in_flight", "modified_bytes", "dropped", "unknown_events")
 HISTOGRAMS = ("added", "upstream", "first")
 
@@ -52,6 +52,7 @@ _decode = msgspec.msgpack.Decoder(State).decode
 
 def state_of(metrics: Metrics) -> State:
     histograms: dict[str, Histogram] = {name: getattr(metrics, name) for name in HISTOGRAMS}
+    histograms |= {f"first {role}": each for role, each in metrics.firsts.items()}
     return State(
         {name: dict(getattr(metrics, name)) for name in TABLES},
         {name: getattr(metrics, name) for name in NUMBERS},
@@ -71,9 +72,9 @@ def together(states: list[State]) -> Metrics:
                 table[key] += value
         for name in NUMBERS:
             setattr(total, name, getattr(total, name) + state.numbers[name])
-        for name in HISTOGRAMS:
-            histogram: Histogram = getattr(total, name)
-            one = state.histograms[name]
+        for name, one in state.histograms.items():
+            kind, _, role = name.partition(" ")
+            histogram: Histogram = total.firsts[role] if role else getattr(total, kind)
             histogram.counts = [mine + theirs for mine, theirs in zip(histogram.counts, one.counts, strict=True)]
             histogram.sum += one.sum
         for level, figures in state.stores.items():

@@ -13,7 +13,9 @@ from cachetools import LRUCache
 
 from adapters.edit import drop_member
 from adapters.routing import Routing
-from adapters.vocabulary import Dialect, Route, Sent
+from adapters.vocabulary import Call, Dialect, Route, Sent
+from cache.controls import controls_of
+from proxy.callers import Caller
 
 REMEMBERED = 16 * 1024 * 1024
 """Bytes of bodies that are remembered; their decoded forms take about as much again."""
@@ -60,6 +62,16 @@ class Reader:
         route = self.routing.route(parsed.get("model") or "")
         sent = self.routing.sent(self.dialect, self.target, kept, parsed, route.ways[0])
         return Body(kept, parsed, stream, wants_usage, len(raw) - len(kept), {}, route, sent)
+
+    def fill(self, call: Call, raw: bytes, caller: Caller) -> None:
+        """Writes into the call what its body says."""
+        body = self.read(raw)
+        call.dialect, call.body, call.digests = self.dialect, body.raw, body.digests
+        call.parsed, call.stream, call.wants_usage = body.parsed, body.stream, body.wants_usage
+        call.route, call.sent = body.route, body.sent
+        if caller.cache_control is not None or body.dropped:
+            call.controls = controls_of(caller.cache_control, body.parsed.get("cache"))
+            call.trace.modified_bytes = body.dropped
 
 
 def _size(body: Body) -> int:

@@ -23,19 +23,27 @@ from adapters.meter import Meter
 from adapters.openai_chat import OPENAI_CHAT
 from adapters.openai_embeddings import OPENAI_EMBEDDINGS
 from adapters.openai_responses import OPENAI_RESPONSES
+from adapters.prices import Prices
+from adapters.profiles import multipliers, profile_of
 from adapters.routing import Peer, Router, Routing, Rule
 from adapters.simulated import Simulated, Timing
 from adapters.simulated_speech import messages, responses
+from adapters.tasks import Tasks
 from adapters.translation import Terms, Translation
 from adapters.upstream import Patience, Retries, Upstream
-from adapters.vocabulary import Clock, Handler, Sleep, Way
+from adapters.vocabulary import Call, Clock, Handler, Sleep, Way
 from cache.exact import Admission
 from proxy import config
 from proxy.config import SIMULATED, Settings
 from proxy.config_rules import provider_headers, provider_key
 from proxy.pricing import prices_of
-from proxy.providers import DEFAULT, Network, network, seller, ways
+from proxy.providers import DEFAULT, Network, cached_by, network, seller, ways
 from proxy.tenants import Admitted, Doors, Trusted
+from warming.ledger import Ledger
+from warming.options import Options
+from warming.planner import Planner
+from warming.reading import Market, Reading
+from warming.warm import Warm
 
 OPENAI = frozenset({OPENAI_CHAT.name, OPENAI_RESPONSES.name, OPENAI_EMBEDDINGS.name})
 ANTHROPIC = frozenset({ANTHROPIC_MESSAGES.name})
@@ -64,6 +72,7 @@ class Upstreams:
     tell: list[Handler]
     """Upstreams that say what their models can do, and that this proxy may ask by itself."""
     learned: dict[str, Capabilities]
+    ledger: Ledger
 
     async def learn(self) -> None:
         """Asks once. Not by Anthropic's SDK: importing it takes two seconds of CPU from everybody's first requests."""
@@ -75,7 +84,7 @@ class Upstreams:
             await session.close()
 
 
-def connect(settings: Settings, env: Mapping[str, str], world: World, *, verify: bool) -> Upstreams:
+def connect(settings: Settings, env: Mapping[str, str], world: World, tasks: Tasks, *, verify: bool) -> Upstreams:
     """`verify`: whether the providers have to be asked about the clients' credentials. Raises `ConfigError`."""
     net, prices = network(settings), prices_of(settings, world.wall())
     sessions: list[aiohttp.ClientSession] = []
@@ -84,6 +93,7 @@ def connect(settings: Settings, env: Mapping[str, str], world: World, *, verify:
     learned: dict[str, Capabilities] = {}
     doors: dict[str, Admission] = {}
     simulated = _simulated(settings, world)
+    planner, ledger, options = Planner(), Ledger(), _options(settings)
     for name, upstream in net.upstreams.items():
         handler: Handler = Dressed(simulated, Dress(upstream.speaks or "openai", upstream.anthropic_version))
         if upstream.base_url != SIMULATED:
@@ -95,10 +105,55 @@ def connect(settings: Settings, env: Mapping[str, str], world: World, *, verify:
             handler = doors[name] = Admitted(handler, window=settings.tenants.revalidate, clock=world.wall)
         price = partial(prices.split, provider=seller(upstream))
         handler = Meter(handler, price, world.clock)
-        handlers[name] = AskUsage(handler) if upstream.stream_usage == "always" else handler
+        handler = AskUsage(handler) if upstream.stream_usage == "always" else handler
+        if settings.warming.enabled:
+            market = _market(name, upstream, prices)
+            # In managed mode all requests carry the same key, and the provider keeps one cache for it.
+            reading = Reading(market, options, _same if settings.tenants.mode == "managed" else _credential)
+            handler = Warm(handler, planner, reading, options, ledger, tasks, clock=world.clock, sleep=world.sleep)
+        handlers[name] = handler
     translations = (ChatOverMessages(learned), MESSAGES_OVER_CHAT)
     router = Router(_routing(net, translations), handlers, sticky=STICKY, wall=world.wall)
-    return Upstreams(router, Doors(doors) if verify else Trusted(), sessions, tell, learned)
+    return Upstreams(router, Doors(doors) if verify else Trusted(), sessions, tell, learned, ledger)
+
+
+def _options(settings: Settings) -> Options:
+    given = settings.warming
+    return Options(
+        observed=given.observed,
+        declared=given.declared,
+        breakpoints=given.breakpoints == "auto",
+        ttl=given.ttl,
+        deadline=given.deadline,
+        gather=given.gather,
+        stream_leaders=given.stream_leaders,
+        dollars=given.keep_alive.dollars,
+        keep=given.keep_alive.enabled,
+    )
+
+
+def _market(name: str, upstream: config.Upstream, prices: Prices) -> Market:
+    sold_by = seller(upstream)
+
+    def token(model: str, prompt: int) -> float:
+        rates = prices.rates(model, prompt, sold_by)
+        return rates.uncached if rates is not None else 0.0
+
+    return Market(
+        upstream=name,
+        profile=partial(profile_of, cached_by(name, upstream)),
+        prices=partial(multipliers, prices, provider=sold_by),
+        price=partial(prices.split, provider=sold_by),
+        token=token,
+    )
+
+
+def _credential(call: Call) -> str:
+    return call.credential
+
+
+def _same(call: Call) -> str:
+    return ""
 
 
 def _routing(net: Network, translations: Sequence[Translation]) -> Routing:

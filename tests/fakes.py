@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +31,41 @@ class Clock:
 
     def tick(self, seconds: float) -> None:
         self.now += seconds
+
+
+class Time:
+    """Virtual time: a clock and a sleep. It moves to the next sleeper's moment when nobody has anything else to do."""
+
+    TURNS = 60
+    """Turns of the event loop after which everybody is taken to be waiting: more than any chain of awaits is long."""
+
+    def __init__(self, now: float = 0.0) -> None:
+        self.now = now
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._count = 0
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._count += 1
+        heapq.heappush(self._sleepers, (self.now + max(0.0, seconds), self._count, future))
+        await future
+
+    async def run(self, *work: Coroutine[Any, Any, Any]) -> list[Any]:
+        """Until all of it is done; exceptions are results."""
+        whole = asyncio.gather(*work, return_exceptions=True)
+        while not whole.done():
+            for _ in range(self.TURNS):
+                await asyncio.sleep(0)
+            while not whole.done() and self._sleepers:
+                moment, _, future = heapq.heappop(self._sleepers)
+                if not future.done():
+                    self.now = max(self.now, moment)
+                    future.set_result(None)
+                    break
+        return list(await whole)
 
 
 def routing_to(base_url: str) -> Routing:

@@ -65,13 +65,28 @@ DECIDING = (
     "adapters/embeddings.py",
     "adapters/breakpoint_*.py",
     "cache/bills.py",
+    "warming/beliefs.py",
+    "warming/breakpoints.py",
+    "warming/counterfactual.py",
+    "warming/dressing.py",
+    "warming/cheapest.py",
+    "warming/economics.py",
+    "warming/keep_alive_economics.py",
+    "warming/prune_economics.py",
+    "warming/expectation.py",
+    "warming/ledger.py",
+    "warming/plan.py",
+    "warming/planner.py",
+    "warming/returns.py",
+    "warming/terms.py",
 )
 """Modules that decide and do nothing else: equal arguments, equal result."""
 
 DOING = ("asyncio", "sqlite3", "time", "aiohttp")
 
-CATCHES_ALL = "proxy/edge.py"
-"""The one place where an error nobody foresaw becomes an answer."""
+CATCHES_ALL = ("proxy/edge.py", "warming/keep_alive.py", "warming/hooks_run.py")
+"""Where an error nobody foresaw ends: at the edge, where it becomes an answer; in the warmer loop, which nobody awaits;
+around the hooks, which others write."""
 
 ELSEWHERE = "is a part of cache/disk.py and tested through it, in tests/cache/test_disk.py"
 NOT_YET = "its tests are written apart from the others and not here yet"
@@ -82,6 +97,14 @@ WITHOUT_A_TEST_OF_ITS_OWN = {
     "adapters/body.py": NOT_YET,
     "adapters/errors.py": DECLARES,
     "adapters/prompt.py": DECLARES,
+    "warming/options.py": DECLARES,
+    "warming/plan.py": DECLARES,
+    "warming/request.py": DECLARES,
+    "warming/terms.py": "its few lines are read by all tests of the planner",
+    "warming/calls.py": "tested with the layer that uses it, in tests/warming/test_warm.py and test_keep_alive.py",
+    "warming/dressing.py": "tested with the layer that uses it, in tests/warming/test_warm.py",
+    "warming/reading.py": "the same",
+    "warming/warmer.py": "the same",
     "adapters/translation.py": DECLARES,
     "adapters/ask_usage.py": NOT_YET,
     "adapters/exchange.py": NOT_YET,
@@ -247,7 +270,7 @@ def catching_all(texts: Sources) -> list[str]:
     return [
         f"{path}:{node.lineno} catches everything"
         for path, text in texts.items()
-        if path != CATCHES_ALL
+        if path not in CATCHES_ALL
         for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.ExceptHandler) and (node.type is None or "Exception" in caught(node.type))
     ]
@@ -325,7 +348,7 @@ def test_the_lists_of_exceptions_name_what_exists_and_why(texts: Sources) -> Non
     named = {**LONGER, **WITHOUT_A_TEST_OF_ITS_OWN}
     assert set(named) <= set(texts)
     assert all(named.values())
-    assert CATCHES_ALL in texts
+    assert set(CATCHES_ALL) <= set(texts)
     assert all(len(texts[path].splitlines()) > LINES for path in LONGER)
 
 

@@ -16,6 +16,7 @@ from adapters.chat_over_messages_parameters import (
     breakpoint_ttl,
     check,
     closed_schema,
+    copies_of,
     format_of,
     sampling_of,
     stop_of,
@@ -54,8 +55,6 @@ def test_every_parameter_of_the_sdk_is_known() -> None:
         ("audio", {"voice": "ash"}),
         ("modalities", ["text", "audio"]),
         ("modalities", "text"),
-        ("n", 2),
-        ("n", "1"),
         ("logprobs", True),
         ("top_logprobs", 5),
         ("logit_bias", {"50256": -100}),
@@ -65,6 +64,17 @@ def test_every_parameter_of_the_sdk_is_known() -> None:
 )
 def test_what_matters_is_refused(name: str, value: Any) -> None:
     assert refused(lambda: warnings({name: value})) == name
+
+
+@pytest.mark.parametrize(("n", "copies"), [(None, 1), (1, 1), (2, 2), (128, 128)])
+def test_how_many_answers_are_wanted(n: Any, copies: int) -> None:
+    assert copies_of({"n": n}) == copies
+    assert warnings({"n": n}) == []
+
+
+@pytest.mark.parametrize("n", [0, -1, 129, 10**30, True, 1.0, 2.5, "2", [2], {}])
+def test_what_is_no_number_of_answers(n: Any) -> None:
+    assert refused(lambda: copies_of({"n": n})) == "n"
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,8 @@ def test_an_effort_that_the_model_lacks() -> None:
         (user({"type": "input_audio", "input_audio": {}}), "messages[0].content[0]"),
         (user({"type": "file", "file": {"file_id": "x"}}), "messages[0].content[0].file.file_id"),
         ({"max_tokens": 0}, "max_tokens"),
-        ({"n": 2}, "n"),
+        ({"n": 129}, "n"),
+        ({"n": "2"}, "n"),
         ({"logprobs": True}, "logprobs"),
         ({"audio": {}}, "audio"),
         ({"modalities": ["audio"]}, "modalities"),
@@ -309,6 +310,14 @@ def test_what_can_not_be_encoded_is_refused() -> None:
     assert refused({"thinking": deep}) is None
 
 
+def test_several_answers_are_asked_for_one_by_one_and_count_in_the_key() -> None:
+    one, three = sent({}), sent({"n": 3})
+    assert (one.copies, three.copies) == (1, 3)
+    assert one.body == three.body
+    assert three.parsed == one.parsed | {"n": 3}
+    assert three.warnings == ()
+
+
 # ---------------------------------------------------------------- anything may come
 
 WORDS = [
@@ -380,7 +389,9 @@ def check(body: dict[str, Any], model: str) -> None:
     if isinstance(said, int):
         assert said == 400
         return
-    assert msgspec.json.decode(said.body) == msgspec.json.decode(msgspec.json.encode(said.parsed))
+    counted = msgspec.json.decode(msgspec.json.encode(said.parsed))
+    assert counted.pop("n", 1) == said.copies
+    assert msgspec.json.decode(said.body) == counted
     assert all(warning.isascii() and "\n" not in warning for warning in said.warnings)
     assert request(copy.deepcopy(body), Terms(model)) == said
 

@@ -228,6 +228,19 @@ async def test_a_fallback_that_can_not_be_asked_this_is_passed_over() -> None:
     assert (await router(call)).status == 503
 
 
+async def test_a_fallback_that_would_have_to_be_asked_often_is_passed_over() -> None:
+    class Often(Shouting):
+        def request(self, body: dict[str, Any], terms: Terms) -> Sent:
+            return super().request(body, terms)._replace(copies=2)
+
+    table = routing(Rule("*", (Way("other", "*"), Way("loud", "*"), Way("default", "*"))))
+    table.translations[OPENAI_CHAT.name, "shout"] = Often()  # type: ignore[assignment]
+    fakes = {"other": Fake(503), "loud": Fake(), "default": Fake()}
+    call = talk(table)
+    assert (await Router(table, fakes, sticky=100, wall=Clock())(call)).status == 200
+    assert (len(fakes["loud"].calls), call.trace.upstream) == (0, "default")
+
+
 async def test_another_name_for_a_model_changes_nothing_else() -> None:
     fake = Fake()
     table, router, _ = fleet(other=fake)

@@ -174,7 +174,7 @@ async def test_what_only_the_other_provider_knows_to_be_its_own_doing_is_not_kep
 async def test_what_can_not_be_said_there_is_refused_before_anything_is_asked() -> None:
     async with provider(anthropic) as fake, proxy(fake.base_url, config=two(fake.base_url, fake.base_url)) as ours:
         for body, path, param in (
-            (claude(n=2), "/chat/completions", "n"),
+            (claude(logprobs=True), "/chat/completions", "logprobs"),
             ({"model": "claude-1", "input": "x"}, "/responses", "model"),
             ({"model": "claude-1", "input": "x"}, "/embeddings", "model"),
         ):

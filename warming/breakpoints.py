@@ -1,0 +1,160 @@
+"""Where breakpoints go: as deep into a prompt as what is written there is expected to be read.
+
+Rules (Anthropic's guide of 2026-08, OpenAI's of 2026-09, read 2026-11): at most four; an entry is written at each, and
+billed once however many there are, so that a breakpoint in front of another costs nothing; each looks back over at most
+20 positions for entries written earlier; entries that live longer stand before those that live shorter. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from adapters.prompt import Point, Prompt
+from warming.expectation import Kind
+from warming.terms import Terms
+
+Mark = tuple[int, str]
+"""The index of a point, and the life asked for there."""
+
+
+class Candidate(NamedTuple):
+    at: int
+    """Index of the point."""
+    kind: Kind
+
+
+def static_end(prompt: Prompt) -> int:
+    """The index of the last point of tools and system prompt; -1 where there are none."""
+    return max((index for index, point in enumerate(prompt.points) if point.edge in ("tools", "system")), default=-1)
+
+
+def family_of(prompt: Prompt) -> bytes:
+    """What tells one application's traffic from another's: its static text."""
+    at = static_end(prompt)
+    return prompt.points[at].digest if at >= 0 else b""
+
+
+def placed(
+    prompt: Prompt,
+    terms: Terms,
+    warm: int,
+    minimum: int,
+    reads: Callable[[Kind], float],
+    hopeless: Callable[[bytes], bool],
+    *,
+    leaf: bool,
+    shared: int,
+) -> tuple[tuple[Mark, ...], bool]:
+    """The breakpoints to set, and whether the provider is to write nowhere else (else it writes at the end by itself,
+    where `profile.writes` is `both`).
+
+    `warm`: index of the last point believed readable, -1 for none. `reads`: how often each kind of entry is expected to
+    be read. `hopeless`: what is to be left alone, by digest. `leaf`: whether the request waited for a sibling.
+    `shared`: index of the point up to which a declared fan-out shares it, -1 for none.
+    """
+    profile, points = terms.profile, prompt.points
+    if not terms.breakpoints or not profile.breakpoints:
+        return (), False
+    own = sum(bool(point.mark) for point in points)
+    if own:
+        # The client knows what it does; only what it declared itself to share may still need one.
+        bare = shared >= 0 and not points[shared].mark and own < profile.breakpoints
+        return (((shared, terms.usual),) if bare and points[shared].tokens >= minimum else ()), False
+    found = candidates(prompt, minimum, leaf=leaf)
+    if shared >= 0:
+        found = [*(each for each in found if each.at < shared), Candidate(shared, "trunk")]
+    found = [each for each in found if not hopeless(points[each.at].digest)]
+    life_of = _lives(prompt, terms)
+    counted = {life.name: life.counted for life in profile.lives}
+    count = len(found)
+    if shared < 0:
+        rates = terms.rates
+        write: Callable[[int], float] = lambda at: float(getattr(rates, counted[life_of(at)]))  # noqa: E731
+        count = depth(found, prompt, warm, reads, read=rates.read, write=write)
+    automatic = profile.writes == "both"
+    whole = 0 < count == len(found) and found[-1].kind in ("tail", "leaf")
+    if automatic and whole:
+        count -= 1  # the provider writes there by itself
+    slots = profile.breakpoints - (automatic and whole)
+    return chosen(found[:count], warm, slots, life_of), automatic and not whole
+
+
+def _lives(prompt: Prompt, terms: Terms) -> Callable[[int], str]:
+    """The life that a breakpoint asks for, by its index. Static text stands in front of all else, so that what is to
+    live longer does, too."""
+    lasting = terms.ttl if terms.ttl in [life.name for life in terms.profile.lives] else terms.usual
+    static = static_end(prompt)
+    return lambda at: lasting if at <= static else terms.usual
+
+
+def candidates(prompt: Prompt, minimum: int, *, leaf: bool) -> list[Candidate]:
+    """In the order of the prompt: the end of the tools and of the system prompt; the end of the message before the last
+    and the block before the last, which is all that branches of a fan-out share; the end. `leaf`: whether this request
+    is itself a branch."""
+    points = prompt.points
+    able = [index for index, point in enumerate(points) if point.markable and point.tokens >= minimum]
+    if not able:
+        return []
+    found: dict[int, Candidate] = {}
+    for index in able:
+        if points[index].edge in ("tools", "system"):
+            found[index] = Candidate(index, "static")
+    static, tail = max(found, default=-1), able[-1]
+    messages = [index for index in able if points[index].edge == "message" and index < tail]
+    for index in (*messages[-1:], *able[-2:-1]):
+        if index > static:
+            found[index] = Candidate(index, "trunk")
+    if tail > static and tail == _last(points):
+        found[tail] = Candidate(tail, "leaf" if leaf else "tail")
+    return [found[index] for index in sorted(found)]
+
+
+def _last(points: Sequence[Point]) -> int:
+    """The last point that is the end of something."""
+    return max((index for index, point in enumerate(points) if point.edge != "step"), default=-1)
+
+
+def depth(
+    found: Sequence[Candidate],
+    prompt: Prompt,
+    warm: int,
+    reads: Callable[[Kind], float],
+    *,
+    read: float,
+    write: Callable[[int], float],
+) -> int:
+    """How many of the candidates to mark, from the front, so that the expected gain is greatest: what is written up to
+    the last of them costs (w - 1) a token more than leaving it alone, and each read of it saves (1 - r). `read` is r,
+    `write` is w by the index of the point, `reads` how many reads are expected."""
+    expected = [reads(candidate.kind) for candidate in found]
+    behind = prompt.points[warm].tokens if warm >= 0 else 0
+    best, best_gain = 0, 0.0
+    for count in range(1, len(found) + 1):
+        gain, begin = 0.0, behind
+        for place in range(count):
+            end = max(begin, prompt.points[found[place].at].tokens)
+            # Whoever reads a deeper entry has read this part of it, too.
+            often = max(expected[place:count])
+            gain += (end - begin) * (often * (1 - read) - (write(found[place].at) - 1))
+            begin = end
+        if gain > best_gain or (gain == best_gain and not best and begin == behind):
+            best, best_gain = count, gain
+    return best
+
+
+def chosen(found: Sequence[Candidate], warm: int, slots: int, life_of: Callable[[int], str]) -> tuple[Mark, ...]:
+    """The marks, in the order of the prompt: the end of what is believed warm (it is read only if a breakpoint stands
+    near), then of the candidates the deepest, the end of the static text, what a fan-out may share, the others."""
+    marks = {warm} if warm >= 0 else set()
+    static = [candidate for candidate in found if candidate.kind == "static"]
+    for candidate in (*found[-1:], *static[-1:], *reversed(found)):
+        if len(marks) < slots and candidate.at >= warm:
+            marks.add(candidate.at)
+    return tuple((index, life_of(index)) for index in sorted(marks)[:slots])
+
+
+def reachable(prompt: Prompt, marks: Sequence[int], index: int, lookback: int) -> bool:
+    """Whether a breakpoint stands at this point, or behind it within the lookback."""
+    place = prompt.points[index].place
+    return any(mark >= index and (not lookback or prompt.points[mark].place - place < lookback) for mark in marks)

@@ -1,0 +1,232 @@
+"""The layer around one upstream that has requests pay for a shared prefix once.
+
+It sees requests in the provider's own dialect. What it decides stands in `warming.planner`; here is the waiting, the
+changing of bytes, and what is told afterwards. Nothing it does makes a request fail or waits beyond the deadline: in
+doubt a request goes as it came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from adapters.tasks import Tasks
+from adapters.usage import Usage
+from adapters.vocabulary import Call, Clock, Form, Handler, Reply, Sleep
+from warming.calls import Calls, noted_on, told
+from warming.cheapest import cheapest
+from warming.counterfactual import plainly
+from warming.dressing import Dressed, dressed
+from warming.economics import CALLS, Fan, rates_of
+from warming.groups import Groups
+from warming.leading import Leading
+from warming.ledger import Ledger
+from warming.options import Options
+from warming.plan import Plan, Shared
+from warming.planner import Planner
+from warming.reading import Reading
+from warming.request import Request
+from warming.waits import Waits
+from warming.warmer import Warmer
+
+NONE = Shared(-1, 0, "")
+
+
+class Warm:
+    def __init__(
+        self,
+        inner: Handler,
+        planner: Planner,
+        reading: Reading,
+        options: Options,
+        ledger: Ledger,
+        tasks: Tasks,
+        *,
+        clock: Clock,
+        sleep: Sleep,
+    ) -> None:
+        """`planner` and `ledger` may serve several upstreams. `clock` must not go backwards."""
+        self.inner, self.planner, self.reading, self.options = inner, planner, reading, options
+        self._ledger, self._tasks, self._clock, self._sleep = ledger, tasks, clock, sleep
+        self._waits = Waits(tasks, sleep)
+        self.calls = Calls(
+            Warmer(inner, planner, clock, reading.market.price, self._over),
+            planner,
+            ledger,
+            tasks,
+            options,
+            clock=clock,
+            sleep=sleep,
+        )
+        self._groups = Groups(self._released, tasks, gather=options.gather, clock=clock, sleep=sleep)
+        self._unstreamed: set[str] = set()
+        """Models that refused a stream which their client had not asked for."""
+
+    async def __call__(self, call: Call) -> Reply:
+        request = self.reading.request(call)
+        if isinstance(request, str):
+            if call.warmup is not None or call.fanout is not None:
+                noted_on(call).why = request
+            return told(call) if call.warmup is not None else await self.inner(call)
+        if call.warmup is not None:
+            return await self.calls.up(request)
+        noted, until = noted_on(call), self._clock() + self.options.deadline
+        shared = NONE
+        if call.fanout is not None and self._declared(call) != "off":
+            name = f"{call.tenant}\0{call.fanout.group}"
+            noted.group = call.fanout.group
+            shared = await self._groups.join(name, call.fanout.n, request, self.options.deadline)
+            noted.waited = self._clock() - (until - self.options.deadline)
+            noted.shared, noted.why = shared.tokens, shared.why
+        return await self._gated(request, shared, until)
+
+    def warmth(self, call: Call) -> tuple[Request, int, float] | None:
+        """What of this call is believed readable: tokens, and seconds it still lives. None where nothing is known."""
+        request = self.reading.request(call)
+        if isinstance(request, str):
+            return None
+        return request, *self.planner.warmth(request.prompt, request.terms, self._clock())
+
+    def _declared(self, call: Call) -> str:
+        return call.route.warming or self.options.declared
+
+    # Waiting
+
+    async def _gated(self, request: Request, shared: Shared, deadline: float) -> Reply:
+        noted = noted_on(request.call)
+        began = self._clock()
+        plan = self.planner.plan(request.prompt, request.terms, began, shared=shared.at)
+        before, waited = plan.expected, False
+        while plan.wait is not None:
+            waited, noted.shared = True, plan.shared
+            left = deadline - self._clock()
+            patient = left > 0 and await self._waits.until(plan.wait, left)
+            noted.why = "" if patient else "deadline"
+            plan = self.planner.plan(
+                request.prompt, request.terms, self._clock(), patient=patient, waited=True, shared=shared.at
+            )
+        noted.waited += self._clock() - began
+        noted.role = "follower" if waited else noted.role or ("leader" if plan.flight is not None else "alone")
+        noted.why = noted.why or plan.why
+        noted.expected, noted.marks = plan.expected, len(plan.marks)
+        return await self._send(request, plan, before)
+
+    def _over(self, plan: Plan) -> None:
+        if plan.flight is not None:
+            self._waits.over(plan.flight)
+
+    # Sending
+
+    async def _send(self, request: Request, plan: Plan, before: int) -> Reply:
+        call = request.call
+        leads = plan.flight is not None and plan.prompt.tokens - plan.expected >= plan.prompt.minimum
+        stream = leads and self.options.stream_leaders and request.model not in self._unstreamed
+        body = dressed(request, plan, stream=stream and not call.stream)
+        reply = await self._asked(call, body, plan)
+        if body.streamed and 400 <= reply.status < 500 and reply.status not in (401, 403, 408, 429):
+            # Some accounts may not stream some models, and no client of ours asked for it.
+            plan = plan._replace(flight=None)
+            again = await self._asked(call, dressed(request, plan, stream=False), plan)
+            if again.status < 300:
+                self._unstreamed.add(request.model)
+            reply = again
+        return self._watched(request, plan, reply, before)
+
+    async def _asked(self, call: Call, body: Dressed, plan: Plan) -> Reply:
+        call.trace.modified_bytes += body.modified
+        asked = call
+        if body.changed:
+            stream = call.stream or body.streamed
+            wants = call.wants_usage or body.streamed
+            asked = replace(call, body=body.raw, parsed=body.parsed, stream=stream, wants_usage=wants)
+        try:
+            reply = await self.inner(asked)
+        except BaseException:
+            self._failed(plan)
+            raise
+        if reply.status >= 300 or reply.answer is None:
+            self._failed(plan)
+        return reply
+
+    def _failed(self, plan: Plan) -> None:
+        self.planner.failed(plan)
+        self._over(plan)
+
+    def _watched(self, request: Request, plan: Plan, reply: Reply, before: int) -> Reply:
+        if reply.status >= 300 or reply.answer is None:
+            return reply
+        if reply.form is Form.EVENTS:
+
+            def content() -> None:
+                self._readable(plan)
+
+            def ended(seen: bool) -> None:
+                if not seen:
+                    self._failed(plan)
+                self._settled(request, plan, before)
+
+            reply.frames = Leading(reply.frames, reply.answer.dialect, content, ended)
+        else:
+            self._readable(plan)
+            self._settled(request, plan, before)
+        return reply
+
+    def _readable(self, plan: Plan) -> None:
+        lag = self.planner.beliefs.lag(plan.terms.name, plan.terms.profile)
+        if lag:
+            self._tasks.spawn(self._readable_later(plan, lag))
+            return
+        self.planner.content(plan, self._clock())
+        self._over(plan)
+
+    async def _readable_later(self, plan: Plan, lag: float) -> None:
+        await self._sleep(lag)
+        self.planner.content(plan, self._clock())
+        self._over(plan)
+
+    def _settled(self, request: Request, plan: Plan, before: int) -> None:
+        usage = request.call.trace.usage
+        self.planner.settle(plan, usage, self._clock())
+        self.reading.learn(request, usage)
+        noted = noted_on(request.call)
+        noted.saved = self._saved(request, plan, usage, before)
+        if plan.why in ("cold", "longer", "warm"):
+            self.calls.used(request)
+        self._ledger.request(request, plan, usage, noted, self._clock())
+
+    def _saved(self, request: Request, plan: Plan, usage: Usage | None, before: int) -> float | None:
+        if usage is None:
+            return None
+        price = self.reading.market.price
+        real, plain = price(request.model, usage), price(request.model, plainly(plan, usage, before))
+        return None if real is None or plain is None else plain.total - real.total
+
+    # Declared fan-outs
+
+    async def _released(self, members: Sequence[Request]) -> Shared:
+        """A declared fan-out is complete: warms what its members share, if that pays and a call is to do it."""
+        first = members[0]
+        shared = self.planner.worthwhile([member.prompt for member in members], first.terms, self._clock())
+        self._ledger.fanout(shared)
+        strategy = self._declared(first.call)
+        if shared.at >= 0 and strategy == "auto":
+            strategy, shared = _cheaper(members, shared)
+        if shared.at < 0 or strategy == "leader":
+            return shared
+        extra = await self.calls.warm(first, shared.at)
+        if extra is None:
+            return shared._replace(why="no legal warm call")
+        for member in members:
+            noted_on(member.call).role = "warmed"
+        return shared._replace(why=extra.failed or "warmed")
+
+
+def _cheaper(members: Sequence[Request], shared: Shared) -> tuple[str, Shared]:
+    """`call` or `leader`, whichever costs less; nothing to share where neither does."""
+    terms, prompt = members[0].terms, members[0].prompt
+    own = max(0, prompt.tokens - shared.tokens)
+    fan = Fan(len(members), shared.tokens, own=own)
+    choice = cheapest(terms.profile, rates_of(terms.rates, terms.profile.life), fan)
+    if not choice.warms:
+        return "off", Shared(-1, shared.tokens, choice.why)
+    return "call" if choice.strategy in CALLS else "leader", shared
