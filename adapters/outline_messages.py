@@ -43,6 +43,13 @@ class Shape(NamedTuple):
     """Members of a message that are not merely hashed along."""
 
 
+BEGINS = {
+    (kind, more): f"message{'+' if more else ''} {kind}"
+    for kind in ("text", "input_text", "output_text")
+    for more in (False, True)
+}
+"""What a text that begins a message is, by its type and by whether the message says more."""
+
 CHAT = Shape("text", "text", frozenset({"role", "content", *MARKS}))
 RESPONSES = Shape("input_text", "output_text", CHAT.apart | {"type"})
 
@@ -72,8 +79,6 @@ class _Walk:
         self._takes = {"prompt_cache_breakpoint": BREAKPOINT, "cache_control": CONTROL}.get(marks.member, frozenset())
         self._images = False
         self._place = 0
-        self._plain: dict[str, tuple[bytes, bool]] = {}
-        """By role: the head of a message that is a text and nothing else, and whether it takes a mark."""
 
     def told(self, body: Mapping[str, Any], system: list[Piece], messages: list[Any]) -> Pieces:
         given = body.get("tools")
@@ -96,34 +101,31 @@ class _Walk:
 
     def _message(self, message: Any, pieces: list[Piece]) -> None:
         self._place += 1
-        if not isinstance(message, dict):
+        if type(message) is not dict:
             pieces.append(self._whole("", "", message, b"", "message"))
-            return
-        role, content = message.get("role"), message.get("content")
-        kind = self._shape.assistant if role == "assistant" else self._shape.user
-        if type(role) is str and type(content) is str and len(message) == 2:
-            # What most messages are, without the detour.
-            begin, can = self._plain.get(role) or self._plain.setdefault(role, self._text(role, kind, message))
-            data = content.encode()
-            pieces.append((begin, data, len(data), 0, self._place, "", "message", can and bool(data)))
             return
         if self._shape is RESPONSES and message.get("type", "message") != "message":
             pieces.append(self._item(message))
             return
-        more = self._more(message)
+        role, content = message.get("role"), message.get("content")
+        more = b"" if len(message) == 2 and role is not None and content is not None else self._more(message)
+        kind = self._shape.assistant if role == "assistant" else self._shape.user
+        if type(content) is str:
+            # What most messages are, without the detour over parts.
+            data = content.encode()
+            can = kind in self._takes and bool(data) and self._may(message)
+            begin = head(role, BEGINS[kind, bool(more)])
+            pieces.append((begin + more, data, len(data) + len(more), 0, self._place, "", "message", can))
+            return
         begins = "message+" if more else "message"
-        parts = [{"type": kind, "text": content}] if isinstance(content, str) else content
-        if not isinstance(parts, list) or not parts:
-            pieces.append(self._whole(role, f"{begins} whole", parts or None, more, "message"))
+        if not isinstance(content, list) or not content:
+            pieces.append(self._whole(role, f"{begins} whole", None if content == [] else content, more, "message"))
             return
         may = self._may(message)
-        for part in parts:
+        for part in content:
             pieces.append(self._part(role, begins, part, kind, more, may))
             begins, more = "part", b""
         pieces[-1] = ending(pieces[-1], "message")
-
-    def _text(self, role: str, kind: str, message: Mapping[str, Any]) -> tuple[bytes, bool]:
-        return head(role, f"message {kind}"), kind in self._takes and self._may(message)
 
     def _may(self, message: Mapping[str, Any]) -> bool:
         """Whether marks on its parts are taken, and its last part ends it: calls are rendered behind the content."""
@@ -134,7 +136,9 @@ class _Walk:
 
     def _more(self, message: dict[str, Any]) -> bytes:
         apart = self._shape.apart
-        kept = {name: message[name] for name in sorted(message) if name not in apart and message[name] is not None}
+        kept = {name: value for name, value in message.items() if name not in apart and value is not None}
+        if len(kept) > 1:
+            kept = dict(sorted(kept.items()))
         return encode(kept) if kept else b""
 
     def _part(self, role: Any, begins: str, part: Any, kind: str, more: bytes, may: bool) -> Piece:

@@ -143,6 +143,23 @@ def test_looking_refreshes_nothing_and_reading_refreshes_all_that_it_reads() -> 
     assert cache.lookup(prompt(("s", 2000, "5m"), ("x", 1000)), 499).read == 2000
 
 
+def test_a_read_neither_revives_nor_hurries_what_lies_on_its_prefix() -> None:
+    cache = BreakpointCache()
+    ask(cache, prompt(("s", 2000, "5m"), ("m", 1000, "1h")), 0)
+    assert ask(cache, prompt(("s", 2000), ("m", 1000, "1h")), 400).read == 3000
+    assert cache.lookup(prompt(("s", 2000, "5m"), ("x", 1000)), 401).read == 0
+    ask(cache, prompt(("s", 2000, "5m"), ("x", 1000)), 500, first=600)
+    assert ask(cache, prompt(("s", 2000), ("m", 1000, "1h")), 550).read == 3000
+    assert cache.lookup(prompt(("s", 2000, "5m"), ("x", 1000)), 599).read == 0
+    assert cache.lookup(prompt(("s", 2000, "5m"), ("x", 1000)), 600).read == 2000
+
+
+def test_a_life_that_is_none_of_its_own_is_the_default() -> None:
+    cache = BreakpointCache()
+    assert ask(cache, prompt(("s", 2000, "30m")), 0) == Billed(write_5m=2000)
+    assert cache.lookup(prompt(("s", 2000, "5m")), 300).read == 0
+
+
 def test_a_prefix_for_an_hour_outlives_what_follows_for_five_minutes() -> None:
     cache = BreakpointCache()
     asked = prompt(("s", 2000, "1h"), ("m", 1000, "5m"))

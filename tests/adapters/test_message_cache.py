@@ -129,6 +129,10 @@ def test_the_first_two_and_the_latest_fifty_breakpoints_are_looked_at(place: int
     assert (cache.lookup(marked, 1).read == 2000 * (place + 1)) is read
 
 
+def test_marks_where_no_message_can_end_are_the_latest_four() -> None:
+    assert written_at(prompt(*[(str(n), 2000, "30m", "step") for n in range(6)])) == [2, 3, 4, 5]
+
+
 def test_lengths_are_exact_and_nothing_is_written_below_the_minimum() -> None:
     cache = MessageCache()
     assert ask(cache, prompt(("s", 1023)), 0) == Billed(uncached=1023)

@@ -106,7 +106,10 @@ def test_images_count_a_constant() -> None:
 
 
 ANY = st.recursive(
-    st.none() | st.booleans() | st.sampled_from(["", "a", "text", "thinking", "user", "tool_use"]),
+    st.none()
+    | st.booleans()
+    | st.sampled_from(["a", "text", "thinking", "user", "tool_use"])
+    | st.just({"type": "text", "text": ""}),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(

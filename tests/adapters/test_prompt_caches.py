@@ -182,6 +182,8 @@ def test_what_was_drawn_for_a_look_holds_for_the_request() -> None:
 def test_providers_that_give_a_guarantee_do_not_miss() -> None:
     for model in ("claude-opus-5-5", "gpt-5.6"):
         assert not isinstance(prompt_cache_of(of(model), hit=0.5, chance=lambda: 0.9), BestEffort)
+    sure = Profile(**{**profile_fields(of("gpt-4o")), "best_effort": False})
+    assert not isinstance(prompt_cache_of(sure, hit=0.5, chance=lambda: 0.9), BestEffort)
     assert isinstance(prompt_cache_of(of("deepseek-chat"), hit=0.5, chance=lambda: 0.9), BestEffort)
     assert not isinstance(prompt_cache_of(of("deepseek-chat"), chance=lambda: 0.9), BestEffort)
 
