@@ -134,12 +134,12 @@ class Warming:
     saved: float | None = None
     """What plain forwarding would have cost more; negative where it would have cost less. Without `extra`."""
     extra: list[Extra] = field(default_factory=list)
-    expires: float | None = None
-    """Seconds that a prefix warmed ahead of time is believed to live still."""
     pruned: int = 0
     """Tokens that hooks took out of the prompt."""
     proposed: int = 0
     """Tokens that hooks would have taken out, in `observe` mode or held back."""
+    expires: float | None = None
+    """Seconds that a prefix warmed ahead of time is believed to live still."""
 
     @property
     def net(self) -> float | None:

@@ -84,7 +84,7 @@ DECIDING = (
 
 DOING = ("asyncio", "sqlite3", "time", "aiohttp")
 
-CATCHES_ALL = ("proxy/edge.py", "warming/keep_alive.py", "warming/hooks_run.py")
+CATCHES_ALL = ("proxy/edge.py", "warming/keep_alive.py", "warming/hooks.py")
 """Where an error nobody foresaw ends: at the edge, where it becomes an answer; in the warmer loop, which nobody awaits;
 around the hooks, which others write."""
 

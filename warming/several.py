@@ -261,6 +261,7 @@ def warming_of(parts: Sequence[Warming]) -> Warming | None:
         marks=sum(part.marks for part in parts),
         saved=_total(_told(part.saved for part in parts)),
         extra=[extra for part in parts for extra in part.extra],
+        expires=max((part.expires for part in parts if part.expires is not None), default=None),
         pruned=sum(part.pruned for part in parts),
         proposed=sum(part.proposed for part in parts),
     )

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from adapters.usage import Usage
-from adapters.vocabulary import Call, Trace
-from proxy.events import Event, log_event
+from adapters.vocabulary import Call, Extra, Trace, Warming
+from proxy.events import Event, Session, log_event
 from tests.fakes import dollars
 
 TENANT = "0123456789abcdef0123456789abcdef"
@@ -95,6 +95,9 @@ def test_one_event_is_one_record_with_every_fact(caplog: pytest.LogCaptureFixtur
         "finish": "stop",
         "error": "",
         "bytes_out": 99,
+        "warming": None,
+        "session": None,
+        "session_cost": None,
     }
 
 
@@ -150,3 +153,17 @@ def test_where_nobody_listens_nothing_is_made(caplog: pytest.LogCaptureFixture) 
     with caplog.at_level(logging.WARNING, "warmgate.request"):
         log_event(event(trace=object.__new__(Unread)))
     assert caplog.records == []
+
+
+def test_what_warming_did_is_told_with_every_call_that_nobody_asked_for(caplog: pytest.LogCaptureFixture) -> None:
+    extra = Extra("warm", Usage(write_5m=5000), 0.02, 1.5)
+    warming = Warming("leader", "cold", "g", 0.5, 5000, 0, 2, 0.05, [extra], 10, 20)
+    each = event()
+    each.trace.warming, each.session = warming, Session("5e55", 3, 0.5, 0.1)
+    told = facts(logged(caplog, each))
+    assert told["warming"] == {
+        "role": "leader", "why": "cold", "group": "g", "waited_ms": 500.0, "shared": 5000, "expected": 0,
+        "breakpoints": 2, "saved": 0.05, "net": pytest.approx(0.03), "pruned": 10, "proposed": 20,
+        "calls": [{"kind": "warm", "cost": 0.02, "ms": 1500.0, "failed": ""}],
+    }  # fmt: skip
+    assert (told["session"], told["session_cost"]) == ("5e55", 0.5)

@@ -83,6 +83,16 @@ def test_the_text_is_what_prometheus_reads() -> None:
         "warmgate_first_frame_seconds": "histogram",
         "warmgate_in_flight": "gauge",
         "warmgate_store": "gauge",
+        "warmgate_warming_requests": "counter",
+        "warmgate_warming_calls": "counter",
+        "warmgate_fanouts": "counter",
+        "warmgate_prompt_tokens": "counter",
+        "warmgate_warming_seconds": "counter",
+        "warmgate_warming_unread_tokens": "counter",
+        "warmgate_pruned_tokens": "counter",
+        "warmgate_pruning_hooks": "counter",
+        "warmgate_warming_dollars": "gauge",
+        "warmgate_warming_first_frame_seconds": "histogram",
     }
     assert all(family.documentation for family in families.values())
     assert CONTENT_TYPE.startswith("text/plain; version=0.0.4")
