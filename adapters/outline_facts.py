@@ -25,11 +25,14 @@ TEXT = frozenset({"tools", "system", "messages", "web_search"})
 UNNAMED: dict[str, dict[str, Level]] = {"anthropic-messages": {"text_format": "messages"}}
 """What breaks a level though no profile says so: the format of the answer is written into the prompt."""
 
-ABSENT: dict[str, dict[str, tuple[str, ...]]] = {
-    "openai-chat": {"tools": ("functions",)},
-    "openai-responses": {"tools": ("previous_response_id", "conversation", "prompt")},
+ABSENT: dict[str, tuple[str, ...]] = {
+    "openai-chat": ("functions",),
+    "openai-responses": ("previous_response_id", "conversation", "prompt"),
 }
 """Members that put something in front of the prompt which is not in the outline."""
+
+PARTITIONS = ("user_id", "cache_salt")
+"""Members by which a request asks for a cache of its own, where the profile's `isolation` names them."""
 
 
 def facts_of(body: Mapping[str, Any], api: str, profile: Profile, *, images: bool, citations: bool) -> Facts:
@@ -51,7 +54,8 @@ def facts_of(body: Mapping[str, Any], api: str, profile: Profile, *, images: boo
             value = None if name in TEXT else body.get(name)
         if value is not None and levels:
             _note(found, levels[0], name, value)
-    for name in ABSENT.get(api, {}).get("tools", ()):
+    apart = [name for name in PARTITIONS if name in profile.isolation]
+    for name in (*ABSENT.get(api, ()), *apart):
         _note(found, "tools", name, body.get(name))
     if not isinstance(body.get("tools"), list):
         _note(found, "tools", "tools", body.get("tools"))

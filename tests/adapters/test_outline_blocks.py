@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from adapters.outline_blocks import blocks_in
 from adapters.outline_pieces import Marks, marks_of
 from adapters.profiles import profile_of
+from adapters.prompt_blocks import paths
 from adapters.tokens import IMAGE
 
 PROFILE = profile_of("anthropic", "claude-opus-5")
@@ -126,6 +127,5 @@ ANY = st.recursive(
 @given(st.dictionaries(st.sampled_from(["tools", "system", "messages"]), st.lists(ANY, max_size=3) | ANY))
 def test_there_is_a_piece_for_each_block_that_could_be_marked(body: dict[str, Any]) -> None:
     """Whoever sets marks finds the place of a point by its number."""
-    marking = pytest.importorskip("adapters.prompt_blocks", reason="marks are set by another part, which is not here")
-    paths = marking.paths(body, "anthropic-messages")
-    assert [path is not None for path in paths] == column("markable", body)
+    found = paths(body, "anthropic-messages")
+    assert [path is not None for path in found] == column("markable", body)

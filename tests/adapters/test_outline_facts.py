@@ -8,6 +8,7 @@ from adapters.profiles import Profile, profile_of
 
 CLAUDE = profile_of("anthropic", "claude-opus-5")
 NEW = profile_of("openai", "gpt-5.6")
+DEEPSEEK = profile_of("deepseek", "x")
 LOCAL = profile_of("vllm", "x")
 CHAT, RESPONSES, MESSAGES = "openai-chat", "openai-responses", "anthropic-messages"
 
@@ -62,6 +63,9 @@ def facts(api: str, profile: Profile, body: dict[str, Any], **seen: bool) -> dic
         (CHAT, NEW, {"functions": [{"name": "f"}]}, "tools", "functions"),
         (CHAT, NEW, {"tool_choice": "required", "n": 3, "seed": 1, "stream_options": {}}, "", ""),
         (CHAT, LOCAL, {"reasoning_effort": "low", "verbosity": "low", "prompt_cache_key": "k"}, "", ""),
+        (CHAT, LOCAL, {"cache_salt": "c", "user_id": "u"}, "tools", "cache_salt"),
+        (CHAT, DEEPSEEK, {"cache_salt": "c", "user_id": "u"}, "tools", "user_id"),
+        (CHAT, NEW, {"cache_salt": "c", "user_id": "u"}, "", ""),
         (CHAT, CLAUDE, {"web_search_options": {}}, "system", "web_search"),
         (CHAT, CLAUDE, {"tool_choice": "required"}, "messages", "tool_choice"),
         (CHAT, CLAUDE, {"tool_choice": "auto"}, "", ""),

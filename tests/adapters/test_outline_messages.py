@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from adapters.outline_messages import items_in, messages_in
 from adapters.outline_pieces import Marks, Pieces, marks_of
 from adapters.profiles import Profile, profile_of
+from adapters.prompt_blocks import paths, wire_of
 from adapters.tokens import IMAGE
 
 NEW = profile_of("openai", "gpt-5.6")
@@ -181,13 +182,11 @@ def test_there_is_a_piece_for_each_block_that_could_be_marked(
     way: tuple[str, Profile, str], messages: Any, tools: Any, instructions: Any
 ) -> None:
     """Whoever sets marks finds the place of a point by its number."""
-    marking = pytest.importorskip("adapters.prompt_blocks", reason="marks are set by another part, which is not here")
     api, profile, name = way
     body = {name: messages, "tools": tools, "instructions": instructions}
     walk = messages_in if api == "openai-chat" else items_in
-    wire = marking.wire_of(api, profile)
-    paths = marking.paths(body, api, wire)
-    assert [path is not None for path in paths] == column("markable", walk(body, marks_of(profile, body)))
+    found = paths(body, api, wire_of(api, profile))
+    assert [path is not None for path in found] == column("markable", walk(body, marks_of(profile, body)))
 
 
 def test_no_marks_at_all() -> None:
