@@ -11,7 +11,7 @@ from multidict import CIMultiDict
 from adapters.errors import Torn, Unfoldable
 from adapters.prices import Costs
 from adapters.sse import frame_of
-from adapters.vocabulary import Answer, Call, Dialect, Form, Reply, Trace
+from adapters.vocabulary import Answer, Call, Dialect, Form, Reply, Trace, Warming
 from proxy.providers import DEFAULT
 
 EVENT_STREAM = "text/event-stream; charset=utf-8"
@@ -51,6 +51,8 @@ def headers_of(call: Call, reply: Reply, trace: Trace, seconds: float) -> CIMult
         headers["X-Warmgate-Upstream"] = trace.upstream
     if lost:
         headers["X-Warmgate-Warning"] = "; ".join(lost)
+    if trace.warming is not None and trace.warming.role not in UNTOLD:
+        headers["X-Warmgate-Warming"] = _warmed(trace.warming)
     if trace.usage is not None:
         headers["X-Warmgate-Cost"] = _bill(trace)
     return headers
@@ -63,6 +65,15 @@ def _forwarded(trace: Trace, key: str) -> str:
     told = trace.refused_to_store or trace.detail
     detail = f'; detail="{told}"' if told else ""
     return f"warmgate; fwd={trace.why or 'bypass'}{status}{stored}{collapsed}{key}{detail}"
+
+
+UNTOLD = ("", "alone")
+"""What a request was to warming, where there is nothing to tell."""
+
+
+def _warmed(warming: Warming) -> str:
+    """What is known when the head of the answer leaves: what was saved stands in the event, when the bill has come."""
+    return f"{warming.role}; shared={warming.shared}; expected={warming.expected}; waited={warming.waited:.3f}"
 
 
 STATUS_WORD = {"miss": "miss", "request": "refresh"}
