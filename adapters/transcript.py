@@ -150,10 +150,9 @@ def transcript_of(
     return Transcript(api, tuple(_related(_locked(pieces))), _head(body, sizes), tuple(digests))
 
 
-def shape(body: Mapping[str, Any], api: str) -> list[tuple[int, Kind, str, str]]:
-    """Message, kind, role and call of each piece: what no edit may change, but that an image may become a text."""
-    messages = enumerate(_read(body, api))
-    return [(index, each.kind, each.role, each.call_id) for index, (_, _, found) in messages for each in found]
+def shape(message: Any, api: str) -> list[tuple[Kind, str, str]]:
+    """Kind, role and call of each piece of one message: what no edit changes, but that an image becomes a text."""
+    return [(each.kind, each.role, each.call_id) for each in APIS[api][1](message)]
 
 
 def _read(body: Mapping[str, Any], api: str) -> Iterator[tuple[Path, Any, list[Found]]]:
@@ -233,7 +232,8 @@ def _canonical(message: Any, api: str) -> bytes:
                 kind = "output_text" if role == "assistant" else "input_text"
             message = {**message, "content": [{"type": kind, "text": content}]}
     data = _encode(message)
-    return _encode(_unmarked(message)) if any(mark in data for mark in _marks) else data
+    # Not a loop: this is the inner one of all that is done for every request.
+    return _encode(_unmarked(message)) if _marks[0] in data or _marks[1] in data else data
 
 
 def _unmarked(value: Any) -> Any:

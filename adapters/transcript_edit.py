@@ -20,7 +20,20 @@ from adapters.transcript_parts import PATHS, TEXTS
 LONG = 200
 """Bytes of JSON; a shorter argument of a call stays when the others are edited, and so does one that names files."""
 
-_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]', re.DOTALL)
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+
+
+def _whole(depth: int) -> bytes:
+    """The pattern of an object or array with no more than so many levels of others inside."""
+    inside = rb'(?:[^"{}\[\]]++|' + _STRING + (b"|" + _whole(depth - 1) if depth else b"") + rb")*+"
+    return rb"\{" + inside + rb"\}|\[" + inside + rb"\]"
+
+
+_TOKEN = re.compile(_STRING + b"|" + _whole(4) + rb"|[{}\[\],:]", re.DOTALL)
+"""A text, an object or array that is not deep, or a single character of one that is. Most messages are one match then,
+which makes this several times faster; as every match goes without backtracking, no byte is looked at more than a few
+times."""
+
 _BLANK = b" \t\r\n"
 
 _encode = msgspec.json.Encoder().encode
@@ -40,6 +53,8 @@ class Span(NamedTuple):
     end: int
 
 
+Places = dict[Path, tuple[int, int]]
+
 Change = tuple[int, int, bytes]
 """`raw[start:end]` becomes this."""
 
@@ -54,7 +69,8 @@ def edited(raw: bytes, transcript: Transcript, texts: Mapping[int, str]) -> byte
     for index in texts:
         wanted[transcript.pieces[index].path] = index
     changes: list[Change] = []
-    places = dict(_found(raw, 0, len(raw), (), _branches(wanted)))
+    places: Places = {}
+    _walk(raw, _opened(raw, 0), (), _branches(wanted), places)
     for path, index in wanted.items():
         if path not in places:
             raise Unfit("a piece is not where it was")
@@ -99,29 +115,31 @@ def shortened(arguments: bytes, text: str) -> bytes:
 
 def children(raw: bytes, start: int, end: int) -> Iterator[Span]:
     """The values of the members or elements of the object or array that is `raw[start:end]`, in their order."""
-    depth, place, value = 0, 0, start
+    while start < end and raw[start] in _BLANK:
+        start += 1
+    array = raw[start : start + 1] == b"["
+    depth, place, value = 1, 0, start + 1
     name: str | None = None
-    array = False
-    for match in _TOKEN.finditer(raw, start, end):
+    for match in _TOKEN.finditer(raw, start + 1, end):
         at = match.start()
         token = raw[at]
         if token in b"{[":
-            depth += 1
-            if depth == 1:
-                array, value = token == 0x5B, at + 1
+            depth += match.end() - at == 1
         elif token in b"}]":
             depth -= 1
             if depth == 0:
                 if span := _span(raw, place if array else name, value, at):
                     yield span
                 return
-        elif depth == 1 and token == 0x2C:
+        elif depth > 1:
+            continue
+        elif token == 0x2C:
             if span := _span(raw, place if array else name, value, at):
                 yield span
             place, value, name = place + 1, at + 1, None
-        elif depth == 1 and token == 0x3A:
+        elif token == 0x3A:
             value = match.end()
-        elif depth == 1 and token == 0x22 and not array and name is None:
+        elif not array and name is None:
             name = _decode(match.group())
 
 
@@ -143,18 +161,49 @@ def _branches(paths: Mapping[Path, int]) -> dict[Any, Any]:
     return tree
 
 
-def _found(
-    raw: bytes, start: int, end: int, path: Path, tree: dict[Any, Any]
-) -> Iterator[tuple[Path, tuple[int, int]]]:
-    yield path, (start, end)
-    if tree:
-        left = len(tree)
-        for span in children(raw, start, end):
-            if span.name in tree:
-                yield from _found(raw, span.start, span.end, (*path, span.name), tree[span.name])
-                left -= 1
-                if not left:
-                    return
+def _walk(raw: bytes, start: int, path: Path, tree: dict[Any, Any], found: Places) -> int:
+    """Notes where everything stands that `tree` names in the object or array at `start`, and returns where that ends.
+
+    `children` of `children` would do; but bodies have megabytes, and this reads each byte once.
+    """
+    name: str | int = 0 if raw[start] == 0x5B else ""
+    named, depth, value, at = isinstance(name, int), 1, start + 1, start + 1
+    while True:
+        if named and name in tree and tree[name] and (inner := _opened(raw, value)) >= at:
+            at = _walk(raw, inner, (*path, name), tree[name], found)
+            found[*path, name] = (inner, at)
+        for match in _TOKEN.finditer(raw, at):
+            at = match.end()
+            token = raw[match.start()]
+            if token in b"{[":
+                depth += at - match.start() == 1
+            elif token in b"}]":
+                depth -= 1
+            elif depth > 1:
+                continue
+            elif token == 0x22 and not named:
+                name, named = _decode(match.group()), True
+            elif token == 0x3A:
+                value = at
+                if tree.get(name):
+                    break
+            if token == 0x2C or not depth:
+                if name in tree and (*path, name) not in found and (span := _span(raw, name, value, match.start())):
+                    found[*path, name] = (span.start, span.end)
+                if not depth:
+                    return at
+                name, named, value = (name + 1, True, at) if isinstance(name, int) else ("", False, at)
+                if named and tree.get(name):
+                    break
+        else:
+            raise Unfit("an object or array does not end")
+
+
+def _opened(raw: bytes, start: int) -> int:
+    """Where the object or array begins that stands here; -1 where none does."""
+    while raw[start : start + 1] and raw[start] in _BLANK:
+        start += 1
+    return start if raw[start : start + 1] in (b"{", b"[") else -1
 
 
 def _changes(raw: bytes, start: int, end: int, piece: Piece, text: str) -> Iterator[Change]:

@@ -15,11 +15,19 @@ from adapters.tokens import BLOBS, IMAGE, IMAGE_LOW, PER_TOOL_CALL, estimate, es
 
 Kind = Literal["text", "call", "result", "image", "document", "thinking", "other"]
 
-PATHS = ("path", "file_path", "filepath", "filename", "file", "file_name", "target_file", "notebook_path",
-         "absolute_path", "relative_path", "paths", "files", "file_paths")  # fmt: skip
+PATHS = frozenset(
+    {
+        *("path", "file_path", "filepath", "filename", "file", "file_name", "target_file", "notebook_path"),
+        *("absolute_path", "relative_path", "paths", "files", "file_paths"),
+    }
+)
 """Arguments that name files, as the tools of common coding agents call them."""
 
 TEXTS = frozenset({"text", "input_text", "output_text"})
+
+THOUGHTS = frozenset({"reasoning_content", "reasoning", "reasoning_details", "thinking_blocks"})
+ODD = THOUGHTS | {"function_call", "refusal", "audio"}
+"""Members of a chat message beside its content and its calls."""
 
 FAILED = re.compile(
     r"""\s* (?: (?:fatal \s+)? error\b | exception\b | traceback\ \(most\ recent | fatal: | failed\b | failure\b
@@ -83,8 +91,9 @@ def chat_pieces(message: Any) -> Iterator[Found]:
     if role == "tool":
         yield from _result(message, "content", _text(message, "tool_call_id"), tool=_text(message, "name"))
         return
-    for name in ("reasoning_content", "reasoning", "reasoning_details", "thinking_blocks"):
-        if message.get(name):
+    odd = ODD.intersection(message)  # seldom any, and there are many messages
+    for name in sorted(odd & THOUGHTS):
+        if message[name]:
             yield Found("thinking", role, (name,), locked="thinking", value=message[name])
     yield from _content(message, role)
     calls = message.get("tool_calls")
@@ -94,8 +103,8 @@ def chat_pieces(message: Any) -> Iterator[Found]:
             yield _call(("tool_calls", place, "function", "arguments"), function["arguments"], function, call, "id")
         else:
             yield _other(role, ("tool_calls", place), call)
-    for name in ("function_call", "refusal", "audio"):
-        if message.get(name):
+    for name in sorted(odd - THOUGHTS):
+        if message[name]:
             yield _other(role, (name,), message[name])
 
 
@@ -189,11 +198,11 @@ def _call(path: tuple[str | int, ...], text: str, named: Mapping[str, Any], call
 
 
 def _paths(arguments: Mapping[str, Any]) -> Iterator[str]:
-    for name in PATHS:
-        value = arguments.get(name)
-        for each in value if isinstance(value, list) else (value,):
-            if isinstance(each, str) and each:
-                yield each
+    for name, value in arguments.items():
+        if name in PATHS:
+            for each in value if isinstance(value, list) else (value,):
+                if isinstance(each, str) and each:
+                    yield each
 
 
 def _result(

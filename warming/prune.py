@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from adapters.transcript import Sizes, Transcript, shape, transcript_of
+from adapters.transcript import APIS, Kind, Piece, Sizes, Transcript, shape, transcript_of
 from adapters.transcript_edit import Unfit, edited, replaced
 from adapters.vocabulary import Call, Handler, Reply, Trace, Warming
 from warming.frozen import Frozen, Standing, standing
@@ -210,12 +210,25 @@ def _sent(call: Call, raw: bytes, transcript: Transcript, texts: Mapping[int, st
     parsed: Any = _decode(body)
     if not isinstance(parsed, dict):
         raise Inconsistent("an edited body is no object")
-    # An image that becomes a text is no piece of its own any more where it is in a result.
-    pieces = [
-        (piece.message, "text" if index in texts and piece.kind == "image" else piece.kind, piece.role, piece.call_id)
-        for index, piece in enumerate(transcript.pieces)
+    messages = parsed.get(APIS[transcript.api][0])
+    if len(messages if isinstance(messages, list) else [messages]) != len(transcript.digests):
+        raise Inconsistent("an edited body has another number of messages")
+    by_message: dict[int, list[tuple[int, Piece]]] = {transcript.pieces[index].message: [] for index in texts}
+    for index, piece in enumerate(transcript.pieces):
+        if piece.message in by_message:
+            by_message[piece.message].append((index, piece))
+    for number, pieces in by_message.items():
+        message = messages[number] if isinstance(messages, list) else messages
+        if shape(message, transcript.api) != _shape(pieces, texts):
+            raise Inconsistent("an edited body does not read as it should")
+    return replace(call, body=body, parsed=parsed, digests={}, key=b"")
+
+
+def _shape(pieces: Sequence[tuple[int, Piece]], texts: Mapping[int, str]) -> list[tuple[Kind, str, str]]:
+    """Of one message with its edits, as it should be."""
+    return [
+        ("text" if index in texts and piece.kind == "image" else piece.kind, piece.role, piece.call_id)
+        for index, piece in pieces
+        # An image that becomes a text is no piece of its own any more where it is in a result.
         if not (index in texts and piece.kind == "image" and piece.role == "tool")
     ]
-    if shape(parsed, transcript.api) != pieces:
-        raise Inconsistent("an edited body does not read as it should")
-    return replace(call, body=body, parsed=parsed, digests={}, key=b"")

@@ -105,12 +105,12 @@ def resolved_errors(transcript: Transcript, context: Context) -> Iterator[Edit]:
 
 def stale_results(transcript: Transcript, context: Context) -> Iterator[Edit]:
     """Long results that are not among the latest become one line: how they begin and how they end."""
-    keep = context.options.keep_results
+    keep, seen = context.options.keep_results, transcript.answered
     results = [index for index, piece in enumerate(transcript.pieces) if piece.kind == "result"]
     recent = {transcript.pieces[index].text for index in (results[-keep:] if keep else ())}
     for place, index in enumerate(results[: len(results) - keep]):
         piece = transcript.pieces[index]
-        if piece.message >= transcript.answered or len(piece.text) <= context.options.stale_over or not _open(piece):
+        if piece.message >= seen or len(piece.text) <= context.options.stale_over or not _open(piece):
             continue
         if piece.text in recent:
             continue  # one of the latest may have become a pointer to this one
@@ -146,11 +146,11 @@ def _gap(count: int) -> str:
 
 def old_images(transcript: Transcript, context: Context) -> Iterator[Edit]:
     """All images but the latest."""
-    keep = context.options.keep_images
+    keep, seen = context.options.keep_images, transcript.answered
     images = [index for index, piece in enumerate(transcript.pieces) if piece.kind == "image"]
     for place, index in enumerate(images[: len(images) - keep]):
         piece = transcript.pieces[index]
-        if not piece.locked and piece.message < transcript.answered:
+        if not piece.locked and piece.message < seen:
             yield Edit(index, "[image removed]", because=images[place + keep] if keep else None)
 
 

@@ -226,7 +226,9 @@ def test_any_json_can_be_read(api: str, conversation: Any, rest: Any) -> None:
     member = APIS[api][0]
     body = {"model": "m", "tools": rest, "system": rest, member: conversation}
     transcript = of(body, api)
-    assert [(p.message, p.kind, p.role, p.call_id) for p in transcript.pieces] == shape(body, api)
+    for index, message in enumerate(conversation if isinstance(conversation, list) else []):
+        pieces = [piece for piece in transcript.pieces if piece.message == index]
+        assert [(piece.kind, piece.role, piece.call_id) for piece in pieces] == shape(message, api)
 
 
 @pytest.mark.parametrize(
