@@ -7,6 +7,7 @@ the end of its messages each branch has its very bytes, unless the branch itself
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import msgspec
@@ -133,14 +134,18 @@ class _Shared:
 
     def with_branch(self, raw: bytes, parsed: dict[str, Any], where: str) -> bytes:
         changes = self.form | sliced(raw)
-        if self.api.turns in changes:
-            mine = _items(self.api, changes[self.api.turns], parsed[self.api.turns], f"{where}.{self.api.turns}")
-            theirs = _items(self.api, self.turns, self.shared, f"request.{self.api.turns}")
-            joint = b"," if theirs and mine else b""
-            # The bracket that ends the shared turns is what gives way: everything in front of it stays.
-            head = self.turns[:-1].rstrip() if self.turns.startswith(b"[") else b"[" + theirs
-            changes[self.api.turns] = head + joint + mine + b"]"
+        turns = self.api.turns
+        if turns in changes:
+            mine, head = _items(self.api, changes[turns], parsed[turns], f"{where}.{turns}"), self.head
+            joint = b"," if mine and not head.endswith(b"[") else b""
+            changes[turns] = head + joint + mine + b"]"
         return self._edited(changes)
+
+    @cached_property
+    def head(self) -> bytes:
+        """The shared turns without the bracket that ends them: it gives way, and everything in front of it stays."""
+        items = _items(self.api, self.turns, self.shared, f"request.{self.api.turns}")
+        return self.turns[:-1].rstrip() if self.turns.startswith(b"[") else b"[" + items
 
     def _edited(self, changes: dict[str, bytes]) -> bytes:
         """In place where the member exists, else as the last ones."""
