@@ -16,11 +16,14 @@ time is an argument, in seconds, on one clock for all calls.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import compress, count
 from typing import NamedTuple
 
+from adapters.profiles import Life
 from adapters.prompt import Billed, Point, Prompt
+from adapters.prompt_entries import LONG_AGO, Entries, Entry, digest_at, mark_at, place_at
 
 LOOKBACK = 20
 """Positions that one breakpoint looks at, counting its own."""
@@ -28,87 +31,96 @@ LOOKBACK = 20
 TTL = {"5m": 300.0, "1h": 3600.0}
 """Seconds that an entry lives, by the mark it was written with."""
 
+LIVES = (Life("5m", 300, "write_5m"), Life("1h", 3600, "write_1h"))
 
-class Entry(NamedTuple):
-    readable_at: float
-    expires_at: float
+
+class Write(NamedTuple):
+    """A place at which a request writes an entry, unless it reads that far."""
+
+    place: int
+    """Index of the point."""
+    life: str
 
 
 class BreakpointCache:
-    def __init__(self, *, lookback: int = LOOKBACK, max_entries: int = 100_000) -> None:
-        self._lookback, self._max_entries = lookback, max_entries
-        self._kept: dict[str, OrderedDict[bytes, Entry]] = {mark: OrderedDict() for mark in TTL}
-        """By lifetime: within one, the least recently used is the first to expire."""
+    def __init__(self, lives: Sequence[Life] = LIVES, *, lookback: int = LOOKBACK, max_entries: int = 100_000) -> None:
+        """`lives`: what a mark can ask for, the default first; a mark that is none of them asks for that. Each has a
+        class of writes to itself. `lookback`: positions, 0 for no limit."""
+        self._seconds = {life.name: float(life.seconds) for life in lives}
+        self._default = lives[0].name
+        self._classes = [(life.name, life.counted) for life in sorted(lives, key=lambda life: -life.seconds)]
+        self._lookback = lookback
+        self._entries = Entries(min(self._seconds.values()), max_entries)
 
     def __len__(self) -> int:
-        return sum(map(len, self._kept.values()))
+        return len(self._entries)
 
     def lookup(self, prompt: Prompt, now: float) -> Billed:
         """What the request would be billed; nothing is written or refreshed."""
-        return _billed(prompt, self._found(prompt, now))
+        looked, written = self._places(prompt.points)
+        found = self._found(prompt.points, looked, now)
+        return self._billed(prompt, found, self._writes(prompt, written, found))
 
     def lookup_and_store(self, prompt: Prompt, now: float, readable_at: float) -> Billed:
         """What a request that starts `now` is billed; what it writes can be read from `readable_at` on."""
-        self._forget(now)
-        found = self._found(prompt, now)
-        for point in prompt.points[:found]:
-            for mark, kept in self._kept.items():
-                if self._readable(point.digest, now, mark):
-                    kept[point.digest] = kept[point.digest]._replace(expires_at=now + TTL[mark])
-                    kept.move_to_end(point.digest)
-        for point in _written(prompt, found):
-            self._write(point, now, readable_at)
-        while len(self) > self._max_entries:
-            min((kept for kept in self._kept.values() if kept), key=_soonest).popitem(last=False)
-        return _billed(prompt, found)
+        entries, points = self._entries, prompt.points
+        entries.forget(now)
+        looked, written = self._places(points)
+        found = self._found(points, looked, now)
+        fresh = {life: Entry(LONG_AGO, now + seconds, life) for life, seconds in self._seconds.items()}
+        for digest in filter(entries.__contains__, map(digest_at, points[:found])):
+            entry = entries[digest]
+            if entry[0] <= now < entry[1]:
+                entries[digest] = fresh[entry.life]
+        writes = self._writes(prompt, written, found)
+        for place, life in writes:
+            digest = points[place].digest
+            old = entries.get(digest)
+            if old is not None and old.expires_at > now:
+                life = max(life, old.life, key=self._seconds.__getitem__)
+            others = () if old is None else (digest,)
+            entries.write((digest,), others, now, Entry(readable_at, now + self._seconds[life], life))
+        return self._billed(prompt, found, writes)
 
-    def _found(self, prompt: Prompt, now: float) -> int:
+    def _places(self, points: Sequence[Point]) -> tuple[Sequence[int], Sequence[int]]:
+        """Where the request looks for entries, and where it writes them, if it reads nothing; in order."""
+        marked = list(compress(count(), map(mark_at, points)))
+        return marked, marked
+
+    def _found(self, points: Sequence[Point], looked: Sequence[int], now: float) -> int:
         """How many points of the prompt lie on the longest prefix that a breakpoint finds."""
-        points, found = prompt.points, 0
-        for last, point in enumerate(points):
-            if not point.mark:
-                continue
-            for index in range(last, found - 1, -1):
-                if point.place - points[index].place >= self._lookback:
-                    break
-                if any(self._readable(points[index].digest, now, mark) for mark in self._kept):
-                    found = index + 1
-                    break
+        found = begin = 0
+        for last in looked:
+            # What the breakpoint before has looked at and this one could reach, it need not look at again.
+            if self._lookback:
+                begin = bisect_right(points, points[last].place - self._lookback, begin, last + 1, key=place_at)
+            scan = self._entries.scan(list(map(digest_at, points[begin : last + 1])), now)
+            if scan.found:
+                found = begin + scan.found
+            begin = last + 1
         return found
 
-    def _readable(self, digest: bytes, now: float, mark: str) -> bool:
-        entry = self._kept[mark].get(digest)
-        return entry is not None and entry.readable_at <= now < entry.expires_at
+    def _writes(self, prompt: Prompt, written: Sequence[int], found: int) -> list[Write]:
+        """Where the request writes, if it reads its first `found` points."""
+        points = prompt.points
+        return [
+            Write(index, self._life(points[index].mark))
+            for index in written
+            if index >= found and points[index].tokens >= prompt.minimum
+        ]
 
-    def _write(self, point: Point, now: float, readable_at: float) -> None:
-        """Writes an entry. Another request may be writing it, too: who comes first makes it readable."""
-        mark = point.mark
-        for other, kept in self._kept.items():
-            entry = kept.pop(point.digest, None)
-            if entry is not None and entry.expires_at > now:
-                readable_at = min(readable_at, entry.readable_at)
-                mark = max(mark, other, key=TTL.__getitem__)
-        self._kept[mark][point.digest] = Entry(readable_at, now + TTL[mark])
+    def _life(self, mark: str) -> str:
+        return mark if mark in self._seconds else self._default
 
-    def _forget(self, now: float) -> None:
-        for kept in self._kept.values():
-            while kept and _soonest(kept) <= now:
-                kept.popitem(last=False)
-
-
-def _soonest(kept: OrderedDict[bytes, Entry]) -> float:
-    return next(iter(kept.values())).expires_at
-
-
-def _written(prompt: Prompt, found: int) -> Iterator[Point]:
-    """The breakpoints at which entries are written, where everything up to the first `found` points is read."""
-    return (point for point in prompt.points[found:] if point.mark and point.tokens >= prompt.minimum)
-
-
-def _billed(prompt: Prompt, found: int) -> Billed:
-    a = b = c = prompt.points[found - 1].tokens if found else 0
-    for point in _written(prompt, found):
-        c = point.tokens
-        if point.mark == "1h":
-            b = c
-    return Billed(read=a, write_5m=c - b, write_1h=b - a, uncached=prompt.tokens - c)
+    def _billed(self, prompt: Prompt, found: int, writes: Sequence[Write]) -> Billed:
+        end = read = prompt.points[found - 1].tokens if found else 0
+        if not writes:
+            return Billed(read=read, uncached=prompt.tokens - read)
+        written = {}
+        for name, counted in self._classes:
+            begin = end
+            for place, life in writes:
+                if life == name:
+                    end = max(end, prompt.points[place].tokens)
+            written[counted] = end - begin
+        return Billed(read=read, uncached=prompt.tokens - end, **written)

@@ -1,62 +1,57 @@
-"""A model of OpenAI's automatic prompt cache as GPT-5.5 and older models have it.
+"""A model of a prompt cache that keeps every prefix by itself, as most providers and engines have it.
 
-Rules (OpenAI's prompt caching guide, September 2026): nothing below 1,024 tokens; the longest stored prefix counts,
-rounded down to a multiple of 128; writing is free; an entry is forgotten after 5 to 10 minutes without use (here 5).
-The real cache is best effort: it spreads a prefix over machines above some 15 requests per minute, and reads can fail.
-What this model answers is therefore the most that could have been read. Pure: the time is an argument.
+Rules, by the profile (`adapters.profiles`): nothing is read below the minimum; the longest stored prefix counts,
+rounded down to a multiple of the granularity (128 tokens at OpenAI up to GPT-5.4, 2,048 with GPT-5.5, 64 at Mistral, 16
+in vLLM); writing is free; an entry is forgotten after some time without use. Sources: OpenAI's prompt caching guide
+(2026-09), docs.mistral.ai and vLLM's design document (2026).
+
+Real ones are best effort: OpenAI's spreads a prefix over machines above some 15 requests per minute, and reads can
+fail. What this model answers is therefore the most that could have been read (`adapters.prompt_caches.BestEffort` lets
+reads fail). A prefix that ends between two points of a prompt is not known to it. Pure: the time is an argument.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Sequence
+from bisect import bisect_left
 
-from adapters.prompt import Point
+from adapters.prompt import Billed, Prompt
+from adapters.prompt_entries import Entries, digest_at, tokens_at
 
 MINIMUM = 1024
+"""Of OpenAI's models."""
 GRANULARITY = 128
 TTL = 300.0
 
 
 class PrefixCache:
-    def __init__(
-        self,
-        *,
-        minimum: int = MINIMUM,
-        granularity: int = GRANULARITY,
-        ttl: float = TTL,
-        max_entries: int = 100_000,
-    ) -> None:
-        self._minimum, self._granularity, self._ttl, self._max_entries = minimum, granularity, ttl, max_entries
-        self._expiry: OrderedDict[bytes, float] = OrderedDict()
-        """When each stored prefix is forgotten; least recently used first."""
+    def __init__(self, *, granularity: int = GRANULARITY, ttl: float = TTL, max_entries: int = 100_000) -> None:
+        """`granularity`: tokens. `ttl`: seconds from the start of the request that wrote or last read an entry."""
+        self._granularity, self._ttl = granularity, ttl
+        self._entries = Entries(ttl, max_entries)
 
     def __len__(self) -> int:
-        return len(self._expiry)
+        return len(self._entries)
 
-    def lookup_and_store(self, links: Sequence[Point], now: float) -> int:
-        """Tokens of this prompt that are read from the cache; the prompt's own prefixes are then known.
+    def lookup(self, prompt: Prompt, now: float) -> Billed:
+        """What the request would be billed; nothing is written or refreshed."""
+        start, digests = kept_of(prompt)
+        return self._billed(prompt, start, self._entries.scan(digests, now).found)
 
-        `links` in the order of the prompt; `now` in seconds, on one clock for all calls.
-        """
-        self._forget(now)
-        found = next((link.tokens for link in reversed(links) if self._knows(link, now)), 0)
-        for link in reversed(links):
-            if link.tokens < self._minimum:
-                break
-            # The longest first, so that the shortest is the most recently used: it is the one that others share.
-            self._expiry[link.digest] = now + self._ttl
-            self._expiry.move_to_end(link.digest)
-        while len(self._expiry) > self._max_entries:
-            self._expiry.popitem(last=False)
-        return found - found % self._granularity
+    def lookup_and_store(self, prompt: Prompt, now: float, readable_at: float) -> Billed:
+        """What a request that starts `now` is billed; what it writes can be read from `readable_at` on."""
+        self._entries.forget(now)
+        start, digests = kept_of(prompt)
+        scan = self._entries.scan(digests, now)
+        self._entries.store(digests, scan, now, readable_at, self._ttl)
+        return self._billed(prompt, start, scan.found)
 
-    def _knows(self, link: Point, now: float) -> bool:
-        return link.tokens >= self._minimum and self._expiry.get(link.digest, now) > now
+    def _billed(self, prompt: Prompt, start: int, found: int) -> Billed:
+        read = prompt.points[start + found - 1].tokens if found else 0
+        read -= read % self._granularity
+        return Billed(read=read, uncached=prompt.tokens - read)
 
-    def _forget(self, now: float) -> None:
-        while self._expiry:
-            digest, expiry = next(iter(self._expiry.items()))
-            if expiry > now:
-                break
-            del self._expiry[digest]
+
+def kept_of(prompt: Prompt) -> tuple[int, list[bytes]]:
+    """The points of a prompt that are long enough to be kept: how many stand before them, and their digests."""
+    start = bisect_left(prompt.points, prompt.minimum, key=tokens_at)
+    return start, list(map(digest_at, prompt.points[start:]))

@@ -1,17 +1,20 @@
 """The simulated provider: a `Handler` that answers from inside the process, so that all runs without a key.
 
 It speaks OpenAI's chat completions and embeddings, and what else it is given routes for (`adapters.simulated_speech`):
-Anthropic's Messages with prompt caching by breakpoints, OpenAI's Responses. Nothing of it is random: what it says
-follows from the seed and the request, when it says it from `Timing`, and what it reads from its prompt cache from what
-came before.
+Anthropic's Messages, OpenAI's Responses. Nothing of it is random: what it says follows from the seed and the request,
+when it says it from `Timing`, and what it reads from its prompt cache from what came before.
 
-Models are named at will. A name that contains one of these words provokes a fault (`sim-error-429`):
+Models are named at will. Prompts are cached and billed as with the provider that a name is known of (`gpt-5.6-sol`,
+`deepseek-chat`, `gemini-3-flash`), as OpenAI had it up to GPT-5.4 with any other (`adapters.simulated_caching`). A name
+that contains one of these words provokes a fault (`sim-error-429`):
 
     error-429     429 with `Retry-After: 1`
     error-500     500
     error-529     overloaded: 529 where Anthropic is spoken, 503 elsewhere
     error-stream  a stream that breaks off with an error event after its first half; a whole request gets 500
     slow          everything as usual, five seconds later
+    no-cache      no prompt is ever cached
+    no-usage      no answer says what it took
 
 A credential that contains `revoked` is refused with 401, as is a missing one. It comes as `Authorization: Bearer`, to
 Anthropic's routes also as `x-api-key`. A request with `anthropic-version` to a route that both companies have
@@ -30,6 +33,7 @@ import msgspec
 
 from adapters import simulated_embedding
 from adapters.errors import Refused
+from adapters.simulated_caching import NO_USAGE, Refusal
 from adapters.simulated_models import MODELS
 from adapters.simulated_pace import Paced
 from adapters.simulated_speech import ANTHROPIC, Counting, Objects, Speech, chat
@@ -80,10 +84,13 @@ class Simulated:
         clock: Clock,
         seed: int = 0,
         routes: Mapping[str, Speech] | None = None,
+        lag: float = 0.0,
     ) -> None:
         """`dialect`: chat completions, in which embeddings and unknown routes are answered too. `routes`: what else is
-        spoken, by target; each `Speech` belongs to one provider."""
+        spoken, by target; each `Speech` belongs to one provider. `lag`: how many seconds later than its profile says
+        (mostly: with the first content) what a request writes to the prompt cache can be read."""
         self._timing, self._sleep, self._clock, self._seed = timing, sleep, clock, seed
+        self._lag = lag
         self._chat = chat(dialect, seed)
         self._routes: dict[str, Speech] = {"/chat/completions": self._chat, **(routes or {})}
         self._native = next((speech for speech in self._routes.values() if speech.manner is ANTHROPIC), self._chat)
@@ -121,14 +128,15 @@ class Simulated:
             return self._fault(call, begun, speech, "error-500" if fault == TORN else fault, model=model)
         earliest = begun + (SLOW if "slow" in model else 0.0)
 
-        def due(unread: int) -> float:
-            return earliest + self._timing.first(unread)
-
-        billed = speech.bill(body, f"{call.tenant}\0{call.credential}".encode(), begun, due)
+        asked = speech.ask(body, f"{call.tenant}\0{call.credential}".encode())
+        billed = asked.bill(begun)
         message = speech.answer(body, billed)
         usage = speech.dialect.usage(message)
-        first = due(billed.prompt - billed.read)
+        first = earliest + self._timing.first(billed.prompt - billed.read)
         last = first + self._timing.rest(usage.output if usage else 0)
+        asked.write(message, (begun, first, last), self._lag)
+        if NO_USAGE in model:
+            message["usage"] = speech.silence
         if stream:
             return self._stream(call, begun, speech, message, speech.dialect.wants_usage(body), (first, last), torn)
         if (wait := last - self._clock()) > 0:
@@ -148,7 +156,8 @@ class Simulated:
         except Refused as refusal:
             return {}, self._fault(call, begun, speech, "invalid", text=refusal.message, param=refusal.param)
         if objection := objects(body, call.headers):
-            return {}, self._fault(call, begun, speech, "invalid", text=objection[0], param=objection[1])
+            code = objection.code if isinstance(objection, Refusal) else None
+            return {}, self._fault(call, begun, speech, "invalid", text=objection[0], param=objection[1], code=code)
         return body, None
 
     async def _count(self, call: Call, begun: float, speech: Speech, counting: Counting) -> Reply:
@@ -211,12 +220,13 @@ class Simulated:
         *,
         text: str = "",
         param: str | None = None,
+        code: str | None = None,
         model: str = "",
         where: str = "",
     ) -> Reply:
         fault = speech.manner.faults[name]
         said = text or fault.text.replace("{model}", model).replace("{where}", where)
-        body = speech.dialect.error(said, kind=fault.kind, param=param, code=fault.code)
+        body = speech.dialect.error(said, kind=fault.kind, param=param, code=code or fault.code)
         reply = self._whole(call, begun, speech, body, call.method + call.target + said, fault.status)
         reply.headers = (*reply.headers, *fault.headers)
         return reply

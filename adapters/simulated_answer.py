@@ -1,17 +1,24 @@
 """What the simulated provider says: a pure function of the seed and the request, in OpenAI's Chat Completions shape.
 
 The same request gets the same text and the same id, streamed or whole, today or tomorrow: there is no clock in it.
+OpenAI's reasoning models (`o3`, `gpt-5.6-sol`, ...) think unless they are told not to, and the limit of an answer is
+spent on that first: a small one leaves nothing to be seen.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from adapters import simulated_caching
+from adapters.profiles import profile_of
+from adapters.prompt import Billed
 from adapters.schema_example import example
+from adapters.simulated_caching import Refusal, chat_usage
 from adapters.tokens import estimate
 
 T = TypeVar("T")
@@ -64,6 +71,12 @@ EFFORT = {"minimal": 1, "low": 2, "medium": 4, "high": 6, "xhigh": 6, "max": 6}
 """Sentences of visible reasoning for a `reasoning_effort`; `none` and unknown ones have none."""
 
 
+EFFORT_UNTOLD = "medium"
+"""Of reasoning models. (Some versions think only when told to; which is not known to us of all.)"""
+
+_reasoning = re.compile(r"(?:^|/)(?:o\d|gpt-[5-9])(?!.*chat)")
+
+
 class Dice:
     """Choices that follow from a digest and from nothing else."""
 
@@ -97,22 +110,33 @@ def digest_of(body: Mapping[str, Any], seed: int) -> bytes:
     return hashlib.sha256(b"%d:" % seed + msgspec.json.encode(heard, order="deterministic")).digest()
 
 
-def objection(body: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Why a provider would answer 400, and the parameter at fault; None where it would not."""
+def reasons(model: str) -> bool:
+    """Whether this is one of OpenAI's reasoning models, by its name. What they think is never shown in a chat."""
+    return _reasoning.search(model) is not None
+
+
+def objection(body: Mapping[str, Any]) -> Refusal | None:
+    """Why a provider would answer 400; None where it would not."""
     if not isinstance(body.get("model"), str) or not body["model"]:
-        return "you must provide a model parameter", "model"
+        return Refusal("you must provide a model parameter", "model")
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages or not all(isinstance(m, dict) for m in messages):
-        return "Invalid 'messages': expected a non-empty array of objects", "messages"
+        return Refusal("Invalid 'messages': expected a non-empty array of objects", "messages")
     for name, most in (("n", 128), ("max_tokens", None), ("max_completion_tokens", None)):
         value = body.get(name)
         if value is not None and (type(value) is not int or value < 1 or (most and value > most)):
-            return f"Invalid '{name}': expected an integer of 1 or more" + (f", at most {most}" if most else ""), name
-    return None
+            limits = f", at most {most}" if most else ""
+            return Refusal(f"Invalid '{name}': expected an integer of 1 or more{limits}", name)
+    if body.get("max_tokens") is not None and reasons(body["model"]):
+        text = (
+            "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+        )
+        return Refusal(text, "max_tokens", "unsupported_parameter")
+    return simulated_caching.objection(body, prewarms=False, lives=("30m",))
 
 
-def answer(body: Mapping[str, Any], *, seed: int, prompt: int, cached: int) -> dict[str, Any]:
-    """The whole answer to a request without `objection`; `prompt` tokens went in, `cached` of them were read."""
+def answer(body: Mapping[str, Any], *, seed: int, billed: Billed) -> dict[str, Any]:
+    """The whole answer to a request without `objection`, whose prompt was `billed`."""
     digest = digest_of(body, seed)
     spoken = [_choice(body, digest, index) for index in range(body.get("n") or 1)]
     output, reasoning = sum(one.tokens for one in spoken), sum(one.reasoning for one in spoken)
@@ -122,13 +146,7 @@ def answer(body: Mapping[str, Any], *, seed: int, prompt: int, cached: int) -> d
         "created": CREATED,
         "model": body["model"],
         "choices": [one.choice for one in spoken],
-        "usage": {
-            "prompt_tokens": prompt,
-            "completion_tokens": output,
-            "total_tokens": prompt + output,
-            "prompt_tokens_details": {"cached_tokens": cached, "audio_tokens": 0},
-            "completion_tokens_details": {"reasoning_tokens": reasoning, "audio_tokens": 0},
-        },
+        "usage": chat_usage(profile_of("maker", body["model"]), billed, output, reasoning),
         "service_tier": "default",
         "system_fingerprint": f"fp_simulated_{seed}",
     }
@@ -140,7 +158,8 @@ def _choice(body: Mapping[str, Any], digest: bytes, index: int) -> Spoken:
     quote = quoted(_last_user_text(body))
     message: dict[str, Any] = {"role": "assistant", "content": None, "refusal": None}
     reasoning, cut = 0, False
-    if sentences := EFFORT.get(str(body.get("reasoning_effort")), 0):
+    effort = body.get("reasoning_effort") or (EFFORT_UNTOLD if reasons(body["model"]) else None)
+    if sentences := EFFORT.get(str(effort), 0):
         thought = " ".join(THOUGHTS[:sentences]).format(quote=quote)
         message["reasoning_content"], reasoning, cut = clip(thought, limit)
     left = None if limit is None else limit - reasoning

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from adapters import simulated_answer
+from adapters import simulated_answer, simulated_caching
 from adapters.body import mapping
+from adapters.profiles import profile_of
+from adapters.prompt import Billed
 from adapters.simulated_answer import CREATED
+from adapters.simulated_caching import Refusal, applied, responses_usage
 
 LEAST = 16
-"""`max_output_tokens` below this are refused (OpenAI, read 2026-07)."""
+"""`max_output_tokens` below this are refused, in the words of `objection` (as a user of OpenAI's had it, 2026-07)."""
 
 KEPT = ("previous_response_id", "conversation", "prompt")
 """Members that name something this provider never kept."""
@@ -46,34 +49,38 @@ TAKEN = frozenset({"model", "instructions", "input", "max_output_tokens", "reaso
 """Members that have a place of their own in a chat request."""
 
 
-def objection(body: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Why a provider would answer 400, and the parameter at fault; None where it would not."""
+def objection(body: Mapping[str, Any]) -> Refusal | None:
+    """Why a provider would answer 400; None where it would not."""
     for name in KEPT:
         if body.get(name) is not None:
-            return f"Nothing was found for '{name}': this provider keeps nothing", name
+            return Refusal(f"Nothing was found for '{name}': this provider keeps nothing", name)
     if not isinstance(body.get("model"), str) or not body["model"]:
-        return "you must provide a model parameter", "model"
+        return Refusal("you must provide a model parameter", "model")
     given = body.get("input")
     items = [{}] if isinstance(given, str) else given
     if not isinstance(items, list) or not items or not all(isinstance(item, dict) for item in items):
-        return "Invalid 'input': expected a text or a non-empty array of objects", "input"
+        return Refusal("Invalid 'input': expected a text or a non-empty array of objects", "input")
     for place, item in enumerate(items):
         if item.get("type") == "item_reference":
-            return "The item that is referred to was not found: this provider keeps nothing", f"input[{place}]"
-    limit = body.get("max_output_tokens")
-    if limit is not None and (type(limit) is not int or limit < LEAST):
-        return f"Invalid 'max_output_tokens': expected an integer of {LEAST} or more", "max_output_tokens"
-    return None
+            text = "The item that is referred to was not found: this provider keeps nothing"
+            return Refusal(text, f"input[{place}]")
+    limit, name = body.get("max_output_tokens"), "max_output_tokens"
+    if limit is not None and type(limit) is not int:
+        return Refusal(f"Invalid type for '{name}': expected an integer.", name, "invalid_type")
+    if limit is not None and limit < LEAST:
+        text = f"Invalid '{name}': integer below minimum value. Expected a value >= {LEAST}, but got {limit} instead."
+        return Refusal(text, name, "integer_below_min_value")
+    return simulated_caching.objection(body, prewarms=True, lives=("30m", "12h"))
 
 
-def whole(body: Mapping[str, Any], *, seed: int, prompt: int, cached: int) -> dict[str, Any]:
-    """The whole answer, a decoded `response` object, to a request without `objection`.
+def whole(body: Mapping[str, Any], *, seed: int, billed: Billed) -> dict[str, Any]:
+    """The whole answer, a decoded `response` object, to a request without `objection`, whose prompt was `billed`.
 
-    `prompt` tokens went in, `cached` of them were read from the prompt cache: the numbers that come back as
-    `usage.input_tokens` and `cached_tokens`. Its status is `completed`, or `incomplete` where `max_output_tokens` cut
-    it. A prewarm (`prompt_cache_options.prewarm`, or `generate: false`) is completed with no output.
+    Its status is `completed`, or `incomplete` where `max_output_tokens` cut it. A prewarm
+    (`prompt_cache_options.prewarm`, or `generate: false`) is completed with no output.
     """
-    chat = simulated_answer.answer(chat_body(body), seed=seed, prompt=prompt, cached=cached)
+    chat = simulated_answer.answer(chat_body(body), seed=seed, billed=billed)
+    profile = profile_of("maker", body["model"])
     ident = chat["id"].removeprefix("chatcmpl-")
     (choice,) = chat["choices"]
     usage = chat["usage"]
@@ -94,13 +101,8 @@ def whole(body: Mapping[str, Any], *, seed: int, prompt: int, cached: int) -> di
         "model": body["model"],
         "output": [] if silent else _output(choice["message"], ident, body, cut=cut),
         **echoed,
-        "usage": {
-            "input_tokens": prompt,
-            "input_tokens_details": {"cached_tokens": cached, "cache_write_tokens": 0},
-            "output_tokens": spoken,
-            "output_tokens_details": {"reasoning_tokens": reasoning},
-            "total_tokens": prompt + spoken,
-        },
+        **({"prompt_cache_options": options} if (options := applied(body, profile)) else {}),
+        "usage": responses_usage(profile, billed, spoken, reasoning),
         "user": None,
     }
 

@@ -16,12 +16,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
-from adapters import simulated_answer, simulated_messages, simulated_messages_check
-from adapters.breakpoint_cache import BreakpointCache
-from adapters.breakpoint_prompt import prompt_of
-from adapters.chain import chain
-from adapters.prefix_cache import GRANULARITY, PrefixCache
+from adapters import (
+    breakpoint_prompt,
+    message_prompt,
+    simulated_answer,
+    simulated_messages,
+    simulated_messages_check,
+)
+from adapters.profiles import profile_of
 from adapters.prompt import Billed, Point, Prompt
+from adapters.simulated_caching import Asked, Caches, Refusal
 from adapters.simulated_models import card, info, listing, page, traits
 from adapters.vocabulary import Dialect, Headers
 
@@ -29,12 +33,9 @@ RETRY_AFTER = "1"
 FAILED = "The server had an error while processing your request."
 
 Body = Mapping[str, Any]
-Due = Callable[[int], float]
-"""The moment of the first token, by how many tokens of the prompt the provider must read itself."""
 
-Objection = tuple[str, str | None]
-"""Why the provider answers 400, and the parameter at fault where it names one."""
-
+Objection = tuple[str, None] | Refusal
+"""Why the provider answers 400; OpenAI's names the parameter at fault."""
 
 Objects = Callable[[Body, Mapping[str, str]], Objection | None]
 """The objection to a body that the dialect has parsed, and to the headers it came with."""
@@ -106,12 +107,6 @@ ANTHROPIC = Manner(
 """Kinds and status codes of Anthropic's error reference (read 2026-11)."""
 
 
-class Bill(Protocol):
-    def __call__(self, body: Body, salt: bytes, now: float, due: Due) -> Billed:
-        """What the prompt of a request that starts `now` is billed. `salt` keeps the caches of clients apart. What it
-        writes can be read from its first token on, which comes `due`."""
-
-
 class Counting(NamedTuple):
     """`/count_tokens` below a route: a request without an answer."""
 
@@ -126,56 +121,75 @@ class Speech:
     dialect: Dialect
     manner: Manner
     objection: Objects
-    bill: Bill
+    ask: Callable[[Body, bytes], Asked]
+    """What a request without objection is to the prompt caches of this route; the bytes keep clients apart."""
     answer: Callable[[Body, Billed], dict[str, Any]]
     """The whole answer to a request without objection."""
     counting: Counting | None = None
+    silence: Any = None
+    """What stands for `usage` in the answers of a model that never tells it."""
 
 
 def chat(dialect: Dialect, seed: int) -> Speech:
-    """OpenAI's chat completions."""
+    """OpenAI's chat completions, and what others made of them."""
+    caches = Caches()
 
     def objection(body: Body, headers: Mapping[str, str]) -> Objection | None:
         return simulated_answer.objection(body)
 
-    def answer(body: Body, billed: Billed) -> dict[str, Any]:
-        return simulated_answer.answer(body, seed=seed, prompt=billed.prompt, cached=billed.read)
+    def ask(body: Body, salt: bytes) -> Asked:
+        def answered(answer: Mapping[str, Any]) -> Point:
+            # Thoughts are not sent back.
+            said = {
+                name: value for name, value in answer["choices"][0]["message"].items() if name != "reasoning_content"
+            }
+            return message_prompt.prompt_of(
+                {**body, "messages": [*body["messages"], said]}, salt=salt, profile=profile
+            ).points[-1]
 
-    return Speech(dialect, OPENAI, objection, Prefixes(chain).bill, answer)
+        profile = profile_of("maker", body["model"])
+        prompt = message_prompt.prompt_of(body, salt=salt, profile=profile)
+        return Asked(caches.of(profile, body["model"]), profile, prompt, answered)
+
+    def answer(body: Body, billed: Billed) -> dict[str, Any]:
+        whole = simulated_answer.answer(body, seed=seed, billed=billed)
+        if simulated_answer.reasons(body["model"]):
+            for choice in whole["choices"]:
+                choice["message"].pop("reasoning_content", None)
+        return whole
+
+    return Speech(dialect, OPENAI, objection, ask, answer)
 
 
 class Whole(Protocol):
-    def __call__(self, body: Body, *, seed: int, prompt: int, cached: int) -> dict[str, Any]: ...
+    def __call__(self, body: Body, *, seed: int, billed: Billed) -> dict[str, Any]: ...
 
 
 def responses(dialect: Dialect, seed: int, *, objection: Callable[[Body], Objection | None], whole: Whole) -> Speech:
     """OpenAI's Responses."""
+    caches = Caches()
 
     def objected(body: Body, headers: Mapping[str, str]) -> Objection | None:
         return objection(body)
 
+    def ask(body: Body, salt: bytes) -> Asked:
+        profile = profile_of("maker", body["model"])
+        prompt = message_prompt.prompt_of(body, salt=salt, profile=profile)
+        return Asked(caches.of(profile, body["model"]), profile, prompt)
+
     def answer(body: Body, billed: Billed) -> dict[str, Any]:
-        return whole(body, seed=seed, prompt=billed.prompt, cached=billed.read)
+        return whole(body, seed=seed, billed=billed)
 
-    return Speech(dialect, OPENAI, objected, Prefixes(_input_chain).bill, answer)
-
-
-def _input_chain(body: Body, salt: bytes) -> list[Point]:
-    """The prefix chain of a Responses request: tools, instructions, items."""
-    given, told = body.get("input"), body.get("instructions")
-    items = given if isinstance(given, list) else [{"role": "user", "content": given}]
-    head = [{"role": "developer", "content": told}] if told else []
-    return chain({"model": body.get("model"), "tools": body.get("tools"), "messages": [*head, *items]}, salt)
+    return Speech(dialect, OPENAI, objected, ask, answer)
 
 
 def messages(dialect: Dialect, seed: int) -> Speech:
-    """Anthropic's Messages, with the counting of tokens."""
-    cache = BreakpointCache()
+    """Anthropic's Messages, with the counting of tokens. Here every model is one of Anthropic's."""
+    caches = Caches()
 
-    def bill(body: Body, salt: bytes, now: float, due: Due) -> Billed:
-        prompt = _prompt(body, salt)
-        first = due(prompt.tokens - cache.lookup(prompt, now).read)
-        return cache.lookup_and_store(prompt, now, first)
+    def ask(body: Body, salt: bytes) -> Asked:
+        profile = profile_of("anthropic", body["model"])
+        return Asked(caches.of(profile, body["model"]), profile, _prompt(body, salt))
 
     def count(body: Body) -> dict[str, Any]:
         return {"input_tokens": _prompt(body, b"").tokens}
@@ -185,34 +199,12 @@ def messages(dialect: Dialect, seed: int) -> Speech:
     def answer(body: Body, billed: Billed) -> dict[str, Any]:
         return simulated_messages.answer(body, seed=seed, billed=billed)
 
-    return Speech(dialect, ANTHROPIC, check, bill, answer, Counting(partial(check, counting=True), count))
+    counting = Counting(partial(check, counting=True), count)
+    # A stream of this API can't do without the member.
+    return Speech(dialect, ANTHROPIC, check, ask, answer, counting, silence={})
 
 
 def _prompt(body: Body, salt: bytes) -> Prompt:
-    return prompt_of(
-        body, salt=salt, minimum=traits(str(body["model"])).minimum, thinks=simulated_messages.thinks(body)
-    )
-
-
-class Prefixes:
-    """OpenAI's automatic prompt cache, billed in steps of 128; what is being written can't be read yet."""
-
-    def __init__(self, links_of: Callable[[Body, bytes], list[Point]]) -> None:
-        self._links_of = links_of
-        self._prefixes = PrefixCache(granularity=1)
-        self._unreadable: dict[bytes, float] = {}
-        """Prefixes that are being written, and when they can be read: at the first token of who writes them."""
-
-    def bill(self, body: Body, salt: bytes, now: float, due: Due) -> Billed:
-        links = self._links_of(body, salt)
-        while self._unreadable and next(iter(self._unreadable.values())) <= now:
-            del self._unreadable[next(iter(self._unreadable))]
-        readable = [link for link in links if self._unreadable.get(link.digest, now) <= now]
-        found = self._prefixes.lookup_and_store(readable, now)
-        self._prefixes.lookup_and_store(links, now)
-        cached = found - found % GRANULARITY
-        written = due(links[-1].tokens - cached)
-        for link in links:
-            if link.tokens > found and written > now:
-                self._unreadable.setdefault(link.digest, written)
-        return Billed(read=cached, uncached=links[-1].tokens - cached)
+    model = str(body["model"])
+    thinks = simulated_messages.thinks(body)
+    return breakpoint_prompt.prompt_of(body, salt=salt, minimum=traits(model).minimum, thinks=thinks)

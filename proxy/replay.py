@@ -16,8 +16,9 @@ from typing import Any, NamedTuple, TextIO
 
 import msgspec
 
-from adapters.prefix_cache import PrefixCache
+from adapters.prefix_cache import MINIMUM, PrefixCache
 from adapters.prices import Prices
+from adapters.prompt import Prompt
 from adapters.tokenizer import TokenCounter
 from adapters.usage import Usage
 from proxy.replay_facts import Fact, Survey, survey
@@ -180,7 +181,8 @@ def _billed(fact: Fact, provider: PrefixCache) -> Usage:
     if fact.links is None:
         return fact.usage
     # Without times nothing is ever forgotten: one and the same moment for all such requests.
-    read = min(provider.lookup_and_store(fact.links, fact.ts or 0.0), fact.usage.prompt)
+    now = fact.ts or 0.0
+    read = min(provider.lookup_and_store(Prompt(tuple(fact.links), MINIMUM), now, now).read, fact.usage.prompt)
     return fact.usage._replace(uncached=fact.usage.prompt - read, read=read)
 
 

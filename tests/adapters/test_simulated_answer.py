@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.prompt import Billed
 from adapters.simulated_answer import BODIES, CLOSERS, OPENERS, answer, objection
 from adapters.tokens import estimate
 
@@ -27,7 +28,7 @@ def ask(text: Any = "Why is the sky blue at noon but red in the evening?", **mor
 
 
 def said(body: dict[str, Any], seed: int = 0) -> dict[str, Any]:
-    return answer(body, seed=seed, prompt=100, cached=0)
+    return answer(body, seed=seed, billed=Billed(uncached=100))
 
 
 def only(body: dict[str, Any]) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def test_the_same_request_gets_the_same_answer_however_it_travels_or_is_paid() -
     plain = said(ask())
     assert said(ask()) == plain
     assert said(ask(stream=True, stream_options={"include_usage": True}, prompt_cache_key="k")) == plain
-    dear = answer(ask(), seed=0, prompt=5000, cached=4096)
+    dear = answer(ask(), seed=0, billed=Billed(read=4096, uncached=904))
     assert (dear["id"], dear["choices"]) == (plain["id"], plain["choices"])
 
 
@@ -79,7 +80,7 @@ def test_several_choices_differ_and_count_together() -> None:
 
 
 def test_the_figures_of_the_prompt_are_told() -> None:
-    usage = answer(ask(), seed=0, prompt=2000, cached=1920)["usage"]
+    usage = answer(ask(), seed=0, billed=Billed(read=1920, uncached=80))["usage"]
     assert usage["prompt_tokens"] == 2000
     assert usage["prompt_tokens_details"]["cached_tokens"] == 1920
 

@@ -10,6 +10,7 @@ from openai.types.responses import Response
 
 from adapters.chain import chain
 from adapters.openai_responses import OPENAI_RESPONSES
+from adapters.prompt import Billed
 from adapters.simulated_answer import answer
 from adapters.simulated_responses import LEAST, chat_body, objection, whole
 from adapters.usage import Usage
@@ -29,7 +30,7 @@ def ask(given: Any = "Why is the sky blue at noon?", /, **more: Any) -> dict[str
 
 def said(body: dict[str, Any], seed: int = 0) -> dict[str, Any]:
     assert objection(body) is None
-    return whole(body, seed=seed, prompt=100, cached=64)
+    return whole(body, seed=seed, billed=Billed(read=64, uncached=36))
 
 
 def text_of(body: dict[str, Any]) -> str:
@@ -39,7 +40,7 @@ def text_of(body: dict[str, Any]) -> str:
 def test_a_text_is_what_the_chat_would_say() -> None:
     body = ask(instructions="Be brief.")
     message = said(body)
-    chat = answer(chat_body(body), seed=0, prompt=100, cached=64)
+    chat = answer(chat_body(body), seed=0, billed=Billed(read=64, uncached=36))
     (item,) = message["output"]
     assert item["content"] == [
         {

@@ -9,7 +9,9 @@ from anthropic.types import Message, MessageTokensCount, ModelInfo
 
 from adapters.errors import Torn
 from adapters.openai_chat import OPENAI_CHAT
+from adapters.prompt import Billed
 from adapters.simulated import INSTANT, SLOW, Simulated, Timing
+from adapters.simulated_caching import Refusal
 from adapters.simulated_models import MODELS
 from adapters.simulated_speech import messages, responses
 from adapters.sse import Frame
@@ -39,12 +41,12 @@ class Clock:
         self.now += seconds
 
 
-def whole(body: Any, *, seed: int, prompt: int, cached: int) -> dict[str, Any]:
-    return {"id": "resp_1", "content": [], "usage": {"input_tokens": prompt - cached, "output_tokens": 3}}
+def whole(body: Any, *, seed: int, billed: Billed) -> dict[str, Any]:
+    return {"id": "resp_1", "content": [], "usage": {"input_tokens": billed.uncached, "output_tokens": 3}}
 
 
-def unmodelled(body: Any) -> tuple[str, str] | None:
-    return ("no model", "model") if body["model"] == "none" else None
+def unmodelled(body: Any) -> Refusal | None:
+    return Refusal("no model", "model") if body["model"] == "none" else None
 
 
 def provider(clock: Clock, timing: Timing = INSTANT) -> Simulated:
