@@ -14,6 +14,7 @@ from proxy.explain_diff import Difference
 from proxy.explain_layout import Layout
 from proxy.explain_volatile import KINDS
 from proxy.explain_walk import Look
+from proxy.redact import redact_text
 
 # rich is imported where something is drawn: the command line imports this module for every command.
 
@@ -145,9 +146,9 @@ def told(look: Look, miss: Lost) -> dict[str, Any]:
     recorded, change = look.recorded, look.difference
     shown = change if change is not None and miss.cause not in ("ttl", "below_minimum", "in_flight") else None
     return {
-        "session": recorded.session[:80],
+        "session": redact_text(recorded.session)[:80],
         "request": recorded.seq,
-        "model": recorded.model[:80],
+        "model": redact_text(recorded.model)[:80],
         "cause": miss.cause,
         "tokens": miss.tokens,
         "read_tokens": look.usage.read,

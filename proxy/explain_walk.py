@@ -38,6 +38,9 @@ OPENINGS = 8
 KNOWN_FRONTS = 10_000
 """Beginnings of sessions of which it is remembered what was read."""
 
+PLAUSIBLE = 0.3
+"""By how much an estimate may be off for a read to be taken for the length of what was estimated."""
+
 PLACES = 500_000
 """Points whose last use is remembered, at most twice as many."""
 
@@ -152,8 +155,8 @@ class Walk:
             difference=place.change,
         )
         self._remember(talk, Seen(shape, points, exact, look.usage, ts), profile, marks)
-        if usage is not None and usage.read and like is None and place.change and len(self._fronts) < KNOWN_FRONTS:
-            self._fronts[points[place.change.turn].digest] = usage.read
+        if usage is not None and usage.read and like is None:
+            self._learn_front(place, usage.read, profile)
         return look
 
     def _points(self, recorded: Recorded, shape: Shape, profile: Profile, like: Seen | None) -> list[Point]:
@@ -213,19 +216,30 @@ class Walk:
     def _within(self, profile: Profile, place: Place, billed: Billed) -> int:
         """Tokens that are read behind the last whole message that prompts share, up to where the next one differs."""
         change = place.change
-        if change is None or change.what not in ("system", "message"):
+        if change is None or change.what not in ("system", "message") or profile.boundary not in WITHIN:
             return 0
         base = place.points[change.turn].tokens
         read = base + int((place.points[change.turn + 1].tokens - base) * change.prefix)
+        if not place.follows:
+            read = min(self._fronts.get(place.points[change.turn].digest, read), place.points[-1].tokens)
         if profile.boundary == "unit":
-            # A common prefix is a unit once it was seen twice. What an earlier session read of it is exact, and counts
-            # what the provider renders without showing it.
+            # A common prefix is a unit once it was seen twice.
             alike = sum(agreeing(seen.shape.turns, place.shape.turns) >= change.turn for seen in self._openings)
-            known = self._fronts.get(place.points[change.turn].digest, read)
-            read = min(known, place.points[-1].tokens) if alike > 1 and not place.follows else 0
-        elif profile.boundary not in WITHIN or place.known != 1 + change.turn or billed.read < base:
-            return 0
-        return max(0, read - billed.read) if read >= profile.minimum else 0
+            readable = alike > 1 and not place.follows
+        else:
+            readable = place.known == 1 + change.turn and billed.read >= base - base % profile.granularity
+        return max(0, read - billed.read) if readable and read >= profile.minimum else 0
+
+    def _learn_front(self, place: Place, read: int, profile: Profile) -> None:
+        """What the first request of a session read is the exact length of what sessions have in common, with all that
+        the provider renders and a recording does not show."""
+        if profile.boundary not in AT_ENDS:
+            if place.change is not None and len(self._fronts) < KNOWN_FRONTS:
+                self._fronts[place.points[place.change.turn].digest] = read
+        elif place.known:
+            point = place.points[place.known - 1]
+            if abs(point.tokens - read) <= PLAUSIBLE * read:
+                self._lengths.learn(point.digest, read)
 
     def _grain(self, profile: Profile, usage: Usage | None) -> int:
         """The profile's granularity, or what all reads so far are multiples of."""

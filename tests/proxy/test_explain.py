@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from adapters.prices import Prices
 from proxy.explain import Options, add_parser, run
 from proxy.explain_cause import CAUSES
 from tests.proxy.recordings import CLAUDE, DATA, LONG, say
+from tests.proxy.test_explain_prompt import JSON
 
 PRICES = Prices({CLAUDE: {"input": 1.0, "cache_read": 0.1, "cache_write": 1.25}})
 
@@ -120,6 +123,19 @@ def test_a_file_in_which_nothing_can_be_read(tmp_path: Path, lines: tuple[str, .
     code, out, err = explained(tmp_path, *lines)
     assert (code, out) == (2, "")
     assert err.startswith("warmgate explain: ")
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(JSON, JSON, JSON, JSON, JSON), min_size=1, max_size=4))
+def test_whatever_is_recorded_ends_in_a_report_or_in_a_message(tmp_path: Path, values: list[tuple[Any, ...]]) -> None:
+    lines = [
+        {"session": "s", "seq": n, "ts": ts, "usage": usage, "route": ("chat", "messages", "responses")[n % 3]}
+        | {"request": {"model": model, "messages": [{"role": role, "content": content}], "tools": content}}
+        for n, (ts, usage, model, role, content) in enumerate(values)
+    ]
+    for as_json in (True, False):
+        code, out, err = explained(tmp_path, *lines, json=as_json)
+        assert (code, bool(out)) == (0, True) or (code == 2 and err)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -110,6 +110,11 @@ def test_the_earliest_of_two_changes() -> None:
     assert found(TALK, [*TALK[:3], say("user", "3")], {}, tool_choice="any").what == "tool_choice"
 
 
+def test_of_two_settings_the_one_that_breaks_more() -> None:
+    change = found(TALK, TALK, {}, speed="fast", reasoning_effort="low")
+    assert (change.what, change.breaks) == ("effort", "tools")
+
+
 def test_excerpts_are_short_and_printable() -> None:
     change = found([say("user", "a" * 500 + "\x1b[31m\nold" * 50)], [say("user", "a" * 500 + "\x1b[31m\nnew" * 50)])
     assert len(change.before) <= EXCERPT

@@ -87,6 +87,16 @@ def test_no_template_no_saving() -> None:
     assert layout(two).movable(PRICES) == []  # of two, whatever they share would look like a template
 
 
+def test_lines_that_many_prompts_have_here_and_there_are_no_block() -> None:
+    line = "----------- a line that stands between all the others -----------"
+    requests = templated("{}")
+    for recorded in requests:
+        assert recorded.body is not None
+        (turn,) = recorded.body["messages"]
+        turn["content"] = turn["content"].replace("\n", f"\n{line}\n")
+    assert layout(requests).movable(PRICES) == []
+
+
 def test_other_tools_are_another_prompt() -> None:
     requests = templated("{}\n" + RULES)
     for number, recorded in enumerate(requests):

@@ -101,6 +101,20 @@ def test_sessions_that_stand_in_another_order_than_they_ran() -> None:
     assert (look.could, look.predicted) == (0, 0)
 
 
+def test_nothing_is_read_up_to_where_no_entry_ends() -> None:
+    """Both go on from one answer, but the first request that had it ended behind it."""
+    messages = [say("system", LONG), say("user", "A"), say("assistant", LONG)]
+    walk = Walk()
+    walk.look(ask([*messages, say("user", "B")], session="a"))
+    look = walk.look(ask([*messages, say("user", "C")], session="b"))
+    assert look is not None
+    assert look.could == look.predicted == look.front
+    walk.look(ask([*messages, say("user", "B")], session="c", model=GPT))
+    look = walk.look(ask([*messages, say("user", "C")], session="d", model=GPT))
+    assert look is not None
+    assert look.could > look.front + 2000  # other caches know every prefix
+
+
 def test_how_a_session_begins_is_learned_from_those_before() -> None:
     """What of a template in front is read is known to the token once an earlier session has read it."""
     walk = Walk()
@@ -111,6 +125,24 @@ def test_how_a_session_begins_is_learned_from_those_before() -> None:
         assert look is not None
         predicted.append(look.predicted)
     assert predicted[3:] == [320, 320]
+
+
+def test_how_long_a_common_system_prompt_is_shows_when_it_is_read() -> None:
+    walk = Walk()
+    predicted = []
+    for number, read in enumerate([0, 3100, 3100]):
+        messages = [say("system", LONG), say("user", f"{number} {LONG}")]
+        look = walk.look(ask(messages, Usage(3, read, 6000 - read), session=str(number)))
+        assert look is not None
+        predicted.append(look.predicted)
+    assert predicted[1] != 3100
+    assert predicted[2] == 3100
+
+
+def test_a_part_of_a_message_is_read_where_prefixes_need_no_end() -> None:
+    first, second = (ask([say("user", f"{LONG} {n} {LONG}")], session=n, model=GPT) for n in "ab")
+    look = looked(first, second)[1]
+    assert look.predicted == pytest.approx(look.usage.prompt / 2, rel=0.1)
 
 
 def test_without_usage_the_cache_is_simulated_by_the_rules_of_the_model() -> None:
