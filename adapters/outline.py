@@ -10,7 +10,7 @@ cover marks, which move from turn to turn. What a profile says to break a level 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from hashlib import sha256
 from typing import Any
@@ -116,24 +116,3 @@ def _steps(digest: bytes, head: bytes, data: bytes) -> Iterator[tuple[bytes, int
     for start in range(0, len(data) - STEP, STEP):
         digest = sha256(b"".join((digest, head, data[start : start + STEP]))).digest()[:16]
         yield digest, start + STEP
-
-
-def shared(a: Prompt, b: Prompt) -> int:
-    """How many leading points two outlines have in common."""
-    one, other = a.points, b.points
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[middle - 1].digest == other[middle - 1].digest:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-def shared_by_all(prompts: Sequence[Prompt]) -> int:
-    """The same of any number; of a single one, all of its points."""
-    if not prompts:
-        return 0
-    first, *others = prompts
-    return min((shared(first, other) for other in others), default=len(first.points))

@@ -31,12 +31,40 @@ ABSENT: dict[str, tuple[str, ...]] = {
 }
 """Members that put something in front of the prompt which is not in the outline."""
 
+PLAIN = frozenset(
+    {
+        "model",
+        "messages",
+        "system",
+        "tools",
+        "input",
+        "stream",
+        "stream_options",
+        "max_tokens",
+        "max_completion_tokens",
+        "max_output_tokens",
+        "temperature",
+        "top_p",
+        "stop",
+        "n",
+        "seed",
+        "user",
+        "metadata",
+        "store",
+    }
+)
+"""Members that are no facts anywhere: nearly all requests have no others, and cost next to nothing."""
+
 PARTITIONS = ("user_id", "cache_salt")
 """Members by which a request asks for a cache of its own, where the profile's `isolation` names them."""
 
 
 def facts_of(body: Mapping[str, Any], api: str, profile: Profile, *, images: bool, citations: bool) -> Facts:
     """`images`, `citations`: whether the prompt has any; who walks through it knows."""
+    if body.keys() <= PLAIN and not (images or citations) and type(body.get("tools", [])) is list:
+        return (
+            {"tools": {"model": body["model"]}} if "model" in profile.breaks and body.get("model") is not None else {}
+        )
     found: Facts = {}
     readers = READERS[api]
     seen = {"images": images or None, "citations": citations or None}

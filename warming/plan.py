@@ -40,6 +40,11 @@ class Plan(NamedTuple):
     """Tokens that are waited for."""
 
     @property
+    def leads(self) -> bool:
+        """Whether it writes so much that others may wait for it."""
+        return self.flight is not None and self.prompt.tokens - self.expected >= self.prompt.minimum
+
+    @property
     def expected(self) -> int:
         """Tokens that are expected to be read."""
         return self.prompt.points[self.warm].tokens if self.warm >= 0 else 0

@@ -24,6 +24,9 @@ PER_TOKEN = 4.0
 """Bytes of a body that are one token, until usage has told better."""
 
 LEAST_PER_TOKEN, MOST_PER_TOKEN, PACE = 1.5, 8.0, 0.3
+CLOSE = 0.02
+"""Share of the truth that is close enough."""
+
 REMEMBERED = 1024
 """Models; their names are the client's to choose."""
 
@@ -91,8 +94,11 @@ class Reading:
         """How many bytes of this model's prompts are one token, from a bill."""
         if usage is None or usage.estimated or not usage.prompt or not request.prompt.tokens:
             return
-        known = self._per_token.pop(request.model, PER_TOKEN)
+        known = self._per_token.get(request.model, PER_TOKEN)
         seen = known * request.prompt.tokens / usage.prompt
+        if abs(seen - known) < CLOSE * known:
+            return
+        self._per_token.pop(request.model, None)
         learned = known + PACE * (seen - known)
         self._per_token[request.model] = min(MOST_PER_TOKEN, max(LEAST_PER_TOKEN, learned))
         while len(self._per_token) > REMEMBERED:

@@ -113,7 +113,7 @@ class Warm:
                 request.prompt, request.terms, self._clock(), patient=patient, waited=True, shared=shared.at
             )
         noted.waited += self._clock() - began
-        noted.role = "follower" if waited else noted.role or ("leader" if plan.flight is not None else "alone")
+        noted.role = "follower" if waited else noted.role or ("leader" if plan.leads else "alone")
         noted.why = noted.why or plan.why
         noted.expected, noted.marks = plan.expected, len(plan.marks)
         return await self._send(request, plan, before)
@@ -126,8 +126,7 @@ class Warm:
 
     async def _send(self, request: Request, plan: Plan, before: int) -> Reply:
         call = request.call
-        leads = plan.flight is not None and plan.prompt.tokens - plan.expected >= plan.prompt.minimum
-        stream = leads and self.options.stream_leaders and request.model not in self._unstreamed
+        stream = plan.leads and self.options.stream_leaders and request.model not in self._unstreamed
         body = dressed(request, plan, stream=stream and not call.stream)
         reply = await self._asked(call, body, plan)
         if body.streamed and 400 <= reply.status < 500 and reply.status not in (401, 403, 408, 429):
@@ -204,8 +203,10 @@ class Warm:
     def _saved(self, request: Request, plan: Plan, usage: Usage | None, before: int) -> float | None:
         if usage is None:
             return None
-        price = self.reading.market.price
-        real, plain = price(request.model, usage), price(request.model, plainly(plan, usage, before))
+        price, otherwise = self.reading.market.price, plainly(plan, usage, before)
+        if otherwise is usage:
+            return 0.0
+        real, plain = price(request.model, usage), price(request.model, otherwise)
         return None if real is None or plain is None else plain.total - real.total
 
     # Declared fan-outs

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.breakpoint_prompt import prompt_of
-from adapters.outline import LONG, STEP, minimum_of, outline, shared, shared_by_all, too_short
+from adapters.outline import LONG, STEP, minimum_of, outline, too_short
 from adapters.profiles import Profile, profile_of
 from adapters.prompt import Point, Prompt
 from adapters.tokens import IMAGE
@@ -103,7 +103,7 @@ def test_a_conversation_that_goes_on_keeps_the_points_it_had(given_: tuple[str, 
     after = made({**body, LISTS[api]: [*body[LISTS[api]], *more]}, api, profile)
     assert digests(after)[: len(before.points)] == digests(before)
     assert [point.tokens for point in after.points][: len(before.points)] == [point.tokens for point in before.points]
-    assert shared(before, after) == shared(after, before) == len(before.points)
+    assert before.shares(after) == after.shares(before) == len(before.points)
 
 
 @settings(max_examples=200)
@@ -118,7 +118,7 @@ def test_a_change_is_seen_from_where_it_is_on(
     before = len(made({**body, LISTS[api]: messages[:place]}, api, profile).points)
     changed = [*messages[:place], {"role": "user", "content": "something else"}, *messages[place + 1 :]]
     other = made({**body, LISTS[api]: changed}, api, profile)
-    assert shared(one, other) == before
+    assert one.shares(other) == before
     assert not set(digests(one)[before:]) & set(digests(other)[before:])
 
 
@@ -263,7 +263,7 @@ def test_an_outline_agrees_with_the_exact_prompt(a: dict[str, Any], b: dict[str,
         assert [(point.place, point.mark) for point in one.points] == [
             (point.place, point.mark) for point in other.points
         ]
-    assert shared(*exact) == shared(*quick)
+    assert exact[0].shares(exact[1]) == quick[0].shares(quick[1])
     same = [set(digests(one)) & set(digests(other)) for one, other in (exact, quick)]
     assert len(same[0]) == len(same[1])
 
@@ -290,9 +290,9 @@ def test_long_texts_have_steps_where_a_cache_may_end_anywhere() -> None:
     assert not any(point.markable for point in points[:4])
     assert [point.edge for point in made(body, "openai-chat", NEW).points] == ["message"] * 2
     ended = {"messages": [{"role": "user", "name": "n", "content": long[:STEP]}]}
-    assert shared(made(body, "openai-chat", OLD), made(ended, "openai-chat", OLD)) == 0  # there the message is over
+    assert made(body, "openai-chat", OLD).shares(made(ended, "openai-chat", OLD)) == 0  # there the message is over
     later = {"messages": [{"role": "user", "name": "n", "content": long[:15_000] + "!" + long[15_000:]}]}
-    assert shared(made(body, "openai-chat", OLD), made(later, "openai-chat", OLD)) == 15_000 // STEP
+    assert made(body, "openai-chat", OLD).shares(made(later, "openai-chat", OLD)) == 15_000 // STEP
 
 
 @pytest.mark.parametrize(("size", "steps"), [(LONG, 0), (LONG + 1, 2), (3 * STEP, 2), (3 * STEP + 1, 3)])
@@ -337,10 +337,7 @@ def test_what_two_prompts_share_is_found_by_halves(a: list[int], b: list[int]) -
         return Prompt(tuple(Point(bytes(choices[: n + 1]), n) for n in range(len(choices))), 0)
 
     agree = next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-    assert shared(prompt(a), prompt(b)) == agree
-    assert shared_by_all([prompt(a), prompt(b), prompt(a)]) == agree
-    assert shared_by_all([prompt(a)]) == len(a)
-    assert shared_by_all([]) == 0
+    assert prompt(a).shares(prompt(b)) == agree
 
 
 # Whatever comes
@@ -454,9 +451,9 @@ def test_recorded_conversations_keep_their_points(name: str, requests: int) -> N
             if outlines and keep == len(earlier["messages"]) and not request:
                 went_on += 1
                 for way, prompt in found.items():
-                    assert shared(outlines[way], prompt) == len(outlines[way].points) < len(prompt.points)
+                    assert outlines[way].shares(prompt) == len(outlines[way].points) < len(prompt.points)
             elif outlines and not request:
                 for way, prompt in found.items():
-                    assert shared(outlines[way], prompt) < len(outlines[way].points)
+                    assert outlines[way].shares(prompt) < len(outlines[way].points)
             last[record["session"]] = (body, found)
     assert went_on > requests / 2

@@ -3,7 +3,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from adapters.outline_facts import facts_of
+from adapters.outline_facts import ABSENT, PARTITIONS, PLAIN, READERS, facts_of
 from adapters.profiles import Profile, profile_of
 
 CLAUDE = profile_of("anthropic", "claude-opus-5")
@@ -121,3 +121,12 @@ def test_members_of_any_type(api: str, value: Any) -> None:
     ]
     for profile in (CLAUDE, NEW, LOCAL):
         facts_of(dict.fromkeys(names, value), api, profile, images=False, citations=False)
+
+
+def test_members_that_are_no_facts_are_facts_nowhere() -> None:
+    told = {"model", "tools", "system", "messages"}
+    named = {name for readers in READERS.values() for name in readers} | set(PARTITIONS)
+    named |= {name for names in ABSENT.values() for name in names}
+    for provider in ("anthropic", "openai", "google", "deepseek", "xai", "mistral", "vllm", "unknown"):
+        named |= set(profile_of(provider, "gpt-6-sol").breaks)
+    assert named & PLAIN == told
