@@ -28,6 +28,7 @@ A strategy has
     net              dollars less than `none`, negative where it is more; null where that is unknown
     ttft_ms, latency_ms   {p50, p95} to the first and the last token, waiting included
     waited           requests that waited for another
+    pruned_tokens    what hooks took out of prompts
     hit_rate_real, hit_rate_warm   tokens read from the provider's cache, as a part of the prompts of clients' requests
                      and of warm calls (null where there were none)
     unread_writes    {tokens, dollars}: written, paid for and never read; dollars above plain input
@@ -55,12 +56,13 @@ from proxy.replay_html import page
 from proxy.replay_notes import notes
 from proxy.replay_outcome import Outcome, net, summary
 from proxy.replay_provider import Provider
+from proxy.replay_prune import Hooks, Pruner, built_in
 from proxy.replay_report import reading, write_table
 from proxy.replay_simulate import Setting, Simulation
 from proxy.replay_strategies import TOLD, Strategy, strategy_of, unknown
 from proxy.sessions import NotARecording
 
-__all__ = ["ARRIVALS", "TOLD", "Options", "run"]
+__all__ = ["ARRIVALS", "TOLD", "Hooks", "Options", "run"]
 
 ASSUMED_HIT = 0.87
 """Probability that a read of a best-effort cache succeeds, where nobody says another: what one customer of OpenAI's
@@ -91,6 +93,8 @@ class Options:
     per_session: bool = False
     report: Path | None = None
     """Where to write the report as a page."""
+    hooks: Hooks | None = None
+    """What `+prune` prunes with; None: all hooks that are built in, as they are by default."""
 
 
 class Replayed(NamedTuple):
@@ -108,7 +112,7 @@ def run(options: Options, out: TextIO, err: TextIO, progress: bool = True) -> in
         return 2
     try:
         with reading(options.files, err, progress) as advance:
-            found = survey(options.files, advance, options.counter)
+            found = survey(options.files, advance, options.counter, _pruner(options))
     except NotARecording as error:
         err.write(f"warmgate replay: {error}\n")
         return 2
@@ -128,6 +132,14 @@ def run(options: Options, out: TextIO, err: TextIO, progress: bool = True) -> in
     else:
         write_table(replayed.report, out)
     return 0
+
+
+def _pruner(options: Options) -> Pruner | None:
+    """None where no strategy prunes."""
+    if not any(strategy.prune for name in options.strategies if (strategy := strategy_of(name)) is not None):
+        return None
+    hooks = options.hooks or built_in()
+    return Pruner(hooks._replace(model=options.model))
 
 
 def objection(options: Options) -> str:
@@ -176,7 +188,8 @@ def _strategy(
     options: Options, found: Survey, arrivals: Arrivals, strategy: Strategy, prices: Prices
 ) -> tuple[Outcome, dict[str, Any]]:
     """One strategy; twice, where a provider only does its best."""
-    setting = Setting(strategy, options.model, options.ttl, options.branches)
+    hooks = options.hooks or built_in()
+    setting = Setting(strategy, options.model, options.ttl, options.branches, hooks.options.turns)
 
     def simulated(hit: float) -> Outcome:
         outcome = Outcome()

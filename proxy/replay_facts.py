@@ -26,6 +26,7 @@ from cache.key import canonical, key_of
 from cache.policy import Policy
 from proxy.importers import OPEN_SESSIONS
 from proxy.replay_points import Talk, points_of
+from proxy.replay_prune import Prunable, Pruner
 from proxy.sessions import Recorded, Skipped, read_file
 
 STORABLE = ("stop", "tool_calls", "")
@@ -63,6 +64,8 @@ class Fact(NamedTuple):
     controls: Controls
     follows: bool = False
     """Whether it goes on from the request before it in its session, and so cannot have been sent before the answer."""
+    prunable: Prunable | None = None
+    """What hooks would take out; None unless they were asked."""
 
 
 @dataclass(slots=True)
@@ -88,18 +91,24 @@ class Survey:
     dollars: float = 0.0
     """What the recordings themselves say they cost."""
     counter: TokenCounter | None = None
+    pruner: Pruner | None = None
 
     def count(self, text: str, model: str) -> int:
         return estimate(text) if self.counter is None else self.counter.count(text, model).tokens
 
 
-def survey(files: Sequence[Path], progress: Callable[[Path, int], None], counter: TokenCounter | None = None) -> Survey:
+def survey(
+    files: Sequence[Path],
+    progress: Callable[[Path, int], None],
+    counter: TokenCounter | None = None,
+    pruner: Pruner | None = None,
+) -> Survey:
     """Reads the files. Requests without a time follow those with one, in the order of the files.
 
-    `progress` is told how many bytes of which file have been read; `counter` counts what nobody reported. Raises
-    `NotARecording`.
+    `progress` is told how many bytes of which file have been read; `counter` counts what nobody reported;
+    `pruner` is shown all requests whose texts are there. Raises `NotARecording`.
     """
-    found = Survey(counter=counter)
+    found = Survey(counter=counter, pruner=pruner)
     for path in files:
         # A session belongs to its file: names such as "1" are no evidence that two recordings are one.
         talks: OrderedDict[str, Talk] = OrderedDict()
@@ -155,7 +164,14 @@ def _fact(recorded: Recorded, talk: Talk, found: Survey) -> Fact:
         response is not None and response.finish_reason in STORABLE and not controls.no_store,
         controls,
         talk.grew if recorded.body is not None else begun,
+        _prunable(recorded, talk, found.pruner),
     )
+
+
+def _prunable(recorded: Recorded, talk: Talk, pruner: Pruner | None) -> Prunable | None:
+    if pruner is None or recorded.body is None or recorded.route not in ROUTES:
+        return None
+    return pruner.look(recorded.body, ROUTES[recorded.route][1].name, recorded.model, talk)
 
 
 def _key(recorded: Recorded, controls: Controls) -> bytes | None:

@@ -102,6 +102,11 @@ def _of_provider(found: Survey, outcomes: Mapping[str, Outcome], warmed: bool) -
             "Requests are taken to be the recorded ones whatever was answered before them. That holds for warming, "
             "which changes no answer; it is no evidence that two runs of one task would ask the same."
         )
+    if any(outcome.pruned for outcome in outcomes.values()):
+        yield (
+            "Pruned prompts are taken to be answered as the whole ones were. A model that misses what was taken out "
+            "may ask for it again: that is not in these figures."
+        )
     if any(outcome.best_effort for outcome in outcomes.values()):
         yield (
             "Some providers promise nothing (best effort): their figures are a range, from a cache that always has "

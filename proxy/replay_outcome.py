@@ -99,6 +99,8 @@ class Outcome:
     """Tokens that were written and never read."""
     unread_dollars: float = 0.0
     """What writing them cost above plain input."""
+    pruned: int = 0
+    """Tokens that hooks took out of prompts."""
     simulated: int = 0
     """Requests to the simulated provider."""
     best_effort: bool = False
@@ -176,6 +178,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "latency_ms": percentiles(outcome.whole),
         "ttft_ms": percentiles(outcome.first),
         "waited": outcome.waited,
+        "pruned_tokens": outcome.pruned,
         "hit_rate_real": _share(outcome.reads[0], outcome.prompts[0]),
         "hit_rate_warm": _share(outcome.reads[1], outcome.prompts[1]) if outcome.extra else None,
         "unread_writes": {"tokens": outcome.unread, "dollars": round(outcome.unread_dollars, 9)},

@@ -42,6 +42,8 @@ class Talk:
     points: list[Point] = field(default_factory=list)
     kinds: list[str] = field(default_factory=list)
     """Of the last block of the head and of each message."""
+    shared: int = 0
+    """How many messages the last request has in common with the one before it."""
     grew: bool = False
     """Whether the last request goes on from the one before it."""
 
@@ -60,6 +62,7 @@ def points_of(body: Mapping[str, Any], salt: bytes, talk: Talk, count: Counting,
             if old is not new:
                 break
             shared += 1
+    talk.shared = max(0, shared)
     talk.grew = 0 < len(talk.messages) == shared < len(messages)
     if shared < 0:
         talk.points, talk.kinds = _head(body, head, salt, count), [""]

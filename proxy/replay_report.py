@@ -177,6 +177,7 @@ ROWS: tuple[tuple[str, Callable[[Mapping[str, Any]], str]], ...] = (
     ("... by warm calls", _share("hit_rate_warm")),
     ("written, never read", _unread),
     ("requests that waited", _number("waited")),
+    ("tokens taken out by hooks", _number("pruned_tokens")),
     ("dollars", dollars_of),
     ("less than none", _net),
     ("first token, p50 / p95", _seconds("ttft_ms")),
@@ -197,6 +198,7 @@ IF_ANY = frozenset(
         "... by warm calls",
         "written, never read",
         "requests that waited",
+        "tokens taken out by hooks",
     }
 )
 """Rows left out where there is nothing in any of their cells. `--json` always has them."""

@@ -6,25 +6,30 @@ later does not depend on what it was answered: only its moment does, where no ti
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from adapters.prices import Prices
-from adapters.prompt import Prompt
+from adapters.prompt import Point, Prompt
 from adapters.usage import Usage
-from proxy.replay_arrivals import THINK, Arrivals
+from proxy.replay_arrivals import Arrivals
 from proxy.replay_bound import Served
 from proxy.replay_exact import ExactCache
 from proxy.replay_facts import Fact
 from proxy.replay_outcome import DECODE, FIRST_TOKEN, HIT, Outcome, Sent, sent
 from proxy.replay_prompts import MARKED, VARIANT, naive, prompt_of, with_marks
 from proxy.replay_provider import Model, Provider
+from proxy.replay_prune import Cutter
 from proxy.replay_strategies import Strategy
+from proxy.replay_timeline import Timeline
+from warming.cheapest import cheapest
+from warming.economics import CALLS, Fan, rates_of
+from warming.hooks import Options as PruningOptions
 from warming.plan import Flight, Plan
 from warming.planner import Planner
+from warming.pruning import terms_of as pruning_terms
 from warming.terms import Terms
 
 DEADLINE = 10.0
@@ -41,6 +46,8 @@ class Setting(NamedTuple):
     ttl: float | None = None
     """Seconds that the exact cache keeps an answer; None: for ever."""
     branches: int = 1
+    turns: int = PruningOptions().turns
+    """That a conversation is expected to go on for, when pruning it is weighed."""
 
 
 @dataclass(slots=True, eq=False)
@@ -51,7 +58,8 @@ class Ask:
     fact: Fact
     model: Model
     prompt: Prompt
-    usage: Usage
+    tokens: int
+    """Of the prompt, which may go on behind its last point."""
     variant: int
     arrived: float
     shared: int = -1
@@ -70,79 +78,47 @@ class Simulation:
     planner: Planner = field(default_factory=Planner)
     ideal: list[Served] | None = None
     """Where it is given, nothing is billed and everything is served at once: the arrivals of the lower bound."""
-    _events: list[tuple[float, int, Callable[[Any], None], Any]] = field(default_factory=list)
-    _count: int = 0
-    _now: float = 0.0
-    _next: dict[int, int] = field(default_factory=dict)
-    """What follows a request that has no time."""
+    _time: Timeline = field(init=False)
+    _exact: ExactCache = field(init=False)
+    _cutter: Cutter | None = None
     _open: dict[int, int] = field(default_factory=dict)
     """Branches of a request that are not over."""
-    _last: dict[int, int] = field(default_factory=dict)
-    """The latest request of each session."""
-    _late: dict[int, list[int]] = field(default_factory=dict)
-    """What comes once the branches of a request are over."""
-    _lanes: int = 0
-    """Sessions of the present wave that are not over."""
-    _wave: int = 0
     _gathered: dict[int, list[Ask]] = field(default_factory=dict)
     _sizes: dict[int, int] = field(default_factory=dict)
+    """Sessions that are still to come of those that start together."""
     _waiting: dict[int, list[Ask]] = field(default_factory=dict)
     """By flight."""
     _terms: dict[str, Terms] = field(default_factory=dict)
-    _exact: ExactCache = field(init=False)
 
     def __post_init__(self) -> None:
+        self._time = Timeline(self.facts, self.arrivals, self._arrive)
         self._exact = ExactCache(self.setting.ttl)
-
-    def run(self) -> Outcome:
-        for at, index in self.arrivals.timed:
-            self._at(at, self._arrive, index)
-        for lanes in self.arrivals.waves:
-            for lane in lanes:
-                self._next |= dict(pairwise(lane))
+        if self.setting.strategy.prune:
+            self._cutter = Cutter(self.setting.turns)
         for group in self.arrivals.starts.values():
             self._sizes[group] = self._sizes.get(group, 0) + 1
-        if self.arrivals.waves:
-            self._at(max((at for at, _ in self.arrivals.timed), default=-THINK) + THINK, self._start, None)
-        while self._events:
-            self._now, _, act, what = heapq.heappop(self._events)
-            act(what)
+
+    def run(self) -> Outcome:
+        self._time.run()
         self.provider.close()
         return self.outcome
 
-    def _at(self, when: float, act: Callable[[Any], None], what: Any) -> None:
-        self._count += 1
-        heapq.heappush(self._events, (when, self._count, act, what))
-
-    # Who comes when
-
-    def _start(self, _: None) -> None:
-        """The next sessions without times begin."""
-        if self._wave < len(self.arrivals.waves):
-            lanes = self.arrivals.waves[self._wave]
-            self._wave, self._lanes = self._wave + 1, len(lanes)
-            for lane in lanes:
-                self._arrive(lane[0])
-
     def _arrive(self, index: int) -> None:
         fact, branches = self.facts[index], self.setting.branches
-        if fact.follows and self._open.get(last := self._last.get(fact.session, -1)):
-            # It was recorded after an answer that is not there yet: our provider is slower than the real one was.
-            self._late.setdefault(last, []).append(index)
-            return
-        self._last[fact.session] = index
         model = self.provider.model(self.setting.model or fact.model)
+        points, tokens = self._pruned(fact, model), fact.usage.prompt
+        if points:
+            tokens -= fact.points[-1].tokens - points[-1].tokens
         asks = []
-        usage = fact.usage if branches == 1 else fact.usage._replace(uncached=fact.usage.uncached + VARIANT)
         for variant in range(branches):
-            prompt = prompt_of(fact.points, model.profile, variant if branches > 1 else -1)
-            asks.append(Ask(index, fact, model, prompt, usage, variant, self._now))
+            prompt = prompt_of(points, model.profile, variant if branches > 1 else -1)
+            asks.append(Ask(index, fact, model, prompt, tokens + VARIANT * (branches > 1), variant, self._time.now))
+        self.outcome.pruned += branches * (fact.usage.prompt - tokens)
         self._open[index] = branches
         group = self.arrivals.starts.get(index)
         asks = [ask for ask in asks if not self._hit(ask)]
-        if not self._calls(model) or (branches == 1 and group is None):
-            for ask in asks:
-                self._go(ask)
+        if self.setting.strategy.how not in ("call", "auto") or (branches == 1 and group is None):
+            self._release(asks)
         elif branches > 1 or group is None:
             self._fan_out(asks)
         else:
@@ -152,37 +128,36 @@ class Simulation:
             if not self._sizes[group]:
                 self._fan_out(self._gathered.pop(group))
 
-    def _calls(self, model: Model) -> bool:
-        """Whether a declared fan-out gets a warm call."""
-        how = self.setting.strategy.how
-        return how == "call" or (how == "auto" and model.profile.boundary == "unit")
-
     def _over(self, index: int) -> None:
         """One branch of a request has ended."""
         self._open[index] -= 1
-        if self._open[index]:
-            return
-        for late in self._late.pop(index, ()):
-            self._arrive(late)
-        if self.facts[index].ts is not None:
-            return
-        follows = self._next.get(index)
-        if follows is not None:
-            self._at(self._now + THINK, self._arrive, follows)
-            return
-        self._lanes -= 1
-        if not self._lanes:
-            self._at(self._now + THINK, self._start, None)
+        if not self._open[index]:
+            del self._open[index]
+            self._time.over(index)
+
+    def _pruned(self, fact: Fact, model: Model) -> Sequence[Point]:
+        if self._cutter is None or fact.prunable is None:
+            return fact.points
+
+        def warm(points: Sequence[Point]) -> tuple[float, float]:
+            prompt = prompt_of(points, model.profile)
+            if self.setting.strategy.how == "naive":
+                prompt = with_marks(prompt, naive(prompt, model.profile))
+                return model.cache.lookup(prompt, self._time.now).read, math.inf
+            return self.planner.warmth(prompt, self._terms_of(model), self._time.now)
+
+        terms = pruning_terms(self.prices, "maker", model.name)
+        return self._cutter.points(fact.points, fact.prunable, fact.session, warm, terms, self.setting.branches)
 
     def _hit(self, ask: Ask) -> bool:
         """Whether the exact cache answers it."""
         if not self.setting.strategy.exact:
             return False
-        found = self._exact.ask(ask.fact, ask.variant, self._now)
+        found = self._exact.ask(ask.fact, ask.variant, self._time.now)
         self.outcome.uncertain += found == "uncertain"
         if found == "hit":
             self.outcome.hit()
-            self._at(self._now + HIT, self._over, ask.index)
+            self._time.at(self._time.now + HIT, self._over, ask.index)
         return found == "hit"
 
     # The provider's cache
@@ -191,15 +166,15 @@ class Simulation:
         if self.ideal is not None or self.setting.strategy.how in ("none", "naive"):
             self._send(ask, None)
             return
-        patient = self._now < ask.arrived + DEADLINE
+        patient = self._time.now < ask.arrived + DEADLINE
         plan = self.planner.plan(
-            ask.prompt, self._terms_of(ask.model), self._now, patient=patient, waited=ask.waited, shared=ask.shared
+            ask.prompt, self._terms_of(ask.model), self._time.now, patient=patient, waited=ask.waited, shared=ask.shared
         )
         if plan.wait is None:
             self._send(ask, plan)
             return
         if not ask.waited:
-            self._at(ask.arrived + DEADLINE, self._lose_patience, ask)
+            self._time.at(ask.arrived + DEADLINE, self._lose_patience, ask)
         ask.waited, ask.waits = True, plan.wait
         self._waiting.setdefault(id(plan.wait), []).append(ask)
 
@@ -210,33 +185,35 @@ class Simulation:
             self._go(ask)
 
     def _send(self, ask: Ask, plan: Plan | None) -> None:
-        now, model = self._now, ask.model
+        now, model = self._time.now, ask.model
         prompt = ask.prompt
         if self.ideal is not None:
-            self.ideal.append(Served(model.name, prompt, ask.usage.prompt, ask.usage.output, now))
-            self._at(now + FIRST_TOKEN + ask.usage.output / DECODE, self._over, ask.index)
+            self.ideal.append(Served(model.name, prompt, ask.tokens, ask.fact.usage.output, now))
+            self._time.at(now + FIRST_TOKEN + ask.fact.usage.output / DECODE, self._over, ask.index)
             return
         if plan is None and self._recorded(ask):
-            reply = sent(ask.usage)
+            reply = sent(ask.fact.usage)
         else:
             if plan is not None:
                 prompt = with_marks(prompt, plan.marks, only=plan.explicit)
             elif self.setting.strategy.how == "naive":
                 prompt = with_marks(prompt, naive(prompt, model.profile))
-            reply = self.provider.send(model, prompt, ask.usage.prompt, ask.usage.output, now)
+            reply = self.provider.send(model, prompt, ask.tokens, ask.fact.usage.output, now)
         self.provider.explain(model, prompt, reply, ask.fact.session, now, int(self.setting.branches > 1))
         self.outcome.answered(now - ask.arrived, reply)
         self._bill(ask, reply.usage)
         if plan is not None:
-            self._at(reply.readable(model.profile, now), self._content, plan)
-        self._at(now + reply.whole, self._end, (ask, plan, reply))
+            self._time.at(reply.readable(model.profile, now), self._content, plan)
+        self._time.at(now + reply.whole, self._end, (ask, plan, reply))
 
     def _bill(self, ask: Ask, usage: Usage, warm: bool = False) -> None:
         model, minimum = ask.model.name, ask.prompt.minimum
-        self.outcome.bill(model, usage, self.prices, session=ask.fact.session, at=self._now, minimum=minimum, warm=warm)
+        self.outcome.bill(
+            model, usage, self.prices, session=ask.fact.session, at=self._time.now, minimum=minimum, warm=warm
+        )
 
     def _content(self, plan: Plan) -> None:
-        self.planner.content(plan, self._now)
+        self.planner.content(plan, self._time.now)
         for ask in self._waiting.pop(id(plan.flight), ()) if plan.flight is not None else ():
             ask.waits = None
             self._go(ask)
@@ -244,7 +221,7 @@ class Simulation:
     def _end(self, ended: tuple[Ask, Plan | None, Sent]) -> None:
         ask, plan, reply = ended
         if plan is not None:
-            self.planner.settle(plan, reply.usage, self._now)
+            self.planner.settle(plan, reply.usage, self._time.now)
         self._over(ask.index)
 
     def _fan_out(self, asks: list[Ask]) -> None:
@@ -253,28 +230,39 @@ class Simulation:
         for ask in asks:
             by_model.setdefault(ask.model.name, []).append(ask)
         for siblings in by_model.values():
-            model, terms = siblings[0].model, self._terms_of(siblings[0].model)
-            shared = self.planner.worthwhile([ask.prompt for ask in siblings], terms, self._now)
-            if shared.at < 0:
+            first, terms = siblings[0], self._terms_of(siblings[0].model)
+            shared = self.planner.worthwhile([ask.prompt for ask in siblings], terms, self._time.now)
+            if shared.at >= 0:
+                for ask in siblings:
+                    ask.shared = shared.at
+            calls = self.setting.strategy.how == "call" or self._calls_pay(siblings, shared.tokens)
+            if shared.at < 0 or not calls:
                 self._release(siblings)
                 continue
-            points = siblings[0].prompt.points[: shared.at + 1]
-            prompt = Prompt(points, siblings[0].prompt.minimum)
-            if model.profile.boundary in MARKED:
-                prompt = with_marks(prompt, ((shared.at, terms.usual),), only=model.profile.boundary == "message")
-            output = max(WARM_OUTPUT, min((form.output for form in model.profile.warm), default=WARM_OUTPUT))
-            reply = self.provider.send(model, prompt, prompt.tokens + PLACEHOLDER, output, self._now)
-            self._bill(siblings[0], reply.usage, warm=True)
-            for ask in siblings:
-                ask.shared = shared.at
-            begun = self._now
-            done = max(begun + reply.whole, reply.readable(model.profile, begun))
-            self._at(done, self._warmed, (prompt, terms, shared.at, begun))
-            self._at(min(done, self._now + DEADLINE), self._release, siblings)
+            prompt = Prompt(first.prompt.points[: shared.at + 1], first.prompt.minimum)
+            if first.model.profile.boundary in MARKED:
+                only = first.model.profile.boundary == "message"
+                prompt = with_marks(prompt, ((shared.at, terms.usual),), only=only)
+            self._call(first, prompt, siblings)
+
+    def _call(self, first: Ask, prompt: Prompt, siblings: list[Ask]) -> None:
+        now, profile = self._time.now, first.model.profile
+        output = max(WARM_OUTPUT, min((form.output for form in profile.warm), default=WARM_OUTPUT))
+        reply = self.provider.send(first.model, prompt, prompt.tokens + PLACEHOLDER, output, now)
+        self._bill(first, reply.usage, warm=True)
+        done = max(now + reply.whole, reply.readable(profile, now))
+        self._time.at(done, self._warmed, (first.prompt, self._terms_of(first.model), len(prompt.points) - 1, now))
+        self._time.at(min(done, now + DEADLINE), self._release, siblings)
+
+    def _calls_pay(self, asks: Sequence[Ask], shared: int) -> bool:
+        """Whether a warm call costs less than to let one go ahead (`warming.cheapest`)."""
+        terms = self._terms_of(asks[0].model)
+        fan = Fan(len(asks), shared, own=max(0, asks[0].prompt.tokens - shared))
+        return cheapest(terms.profile, rates_of(terms.rates, terms.profile.life), fan).strategy in CALLS
 
     def _warmed(self, warm: tuple[Prompt, Terms, int, float]) -> None:
         prompt, terms, at, begun = warm
-        self.planner.believe(prompt, terms, at, begun, self._now)
+        self.planner.believe(prompt, terms, at, begun, self._time.now)
 
     def _release(self, asks: list[Ask]) -> None:
         for ask in asks:

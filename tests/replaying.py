@@ -36,6 +36,7 @@ def fact(session: int, key: str, answer: str | None = "a", *, ts: float | None =
         storable=more.get("storable", True),
         controls=more.get("controls", PLAIN),
         follows=more.get("follows", False),
+        prunable=more.get("prunable"),
     )
 
 
