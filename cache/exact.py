@@ -71,6 +71,10 @@ class Exact:
     def __init__(self, inner: Handler, levels: Levels, policy: Policy, admission: Admission, clock: Clock) -> None:
         self.inner, self.levels, self.policy, self.admission, self.clock = inner, levels, policy, admission, clock
 
+    def holds(self, call: Call) -> bool:
+        """Whether an answer lies in L1, for whoever plans ahead: whether it may be served is not asked."""
+        return not call.controls.no_cache and self.policy.cacheable(call) and self.levels.holds(key_of(call))
+
     def peek(self, call: Call) -> Reply | None:
         """The answer if it lies in L1 and may be served at once, without a task or a thread."""
         if call.controls.no_cache or not self.policy.cacheable(call):

@@ -33,6 +33,10 @@ class Levels:
         if self.l2 is not None:
             await self.l2.close()
 
+    def holds(self, key: bytes) -> bool:
+        """Whether it lies in memory; nothing is counted."""
+        return self.l1 is not None and self.l1.holds(key)
+
     def peek(self, key: bytes) -> Entry | None:
         """What lies in memory. A hit is counted; a miss is not, because `get` comes next."""
         return self.l1.peek(key) if self.l1 is not None else None

@@ -69,6 +69,10 @@ class Memory:
             self.misses += 1
         return entry
 
+    def holds(self, key: bytes) -> bool:
+        """Whether it is there; asking changes nothing and counts as nothing."""
+        return key in self._kept
+
     def peek(self, key: bytes) -> Entry | None:
         """As `get`, but a miss is not counted: for whoever will ask again."""
         kept = self._kept

@@ -116,21 +116,25 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
         body_limit=settings.limits.body,
         clock=time.perf_counter,
         wall=time.time,
-        desks=_desks(settings, upstreams, names, tasks),
+        desks=_desks(settings, upstreams, names, tasks, exact.holds if exact else _never, policy.cacheable),
     )
     edge.operations = _operations(settings, edge, metrics, _peers(peers, index, metrics, tasks))
     return App(edge, levels, metrics, tasks, upstreams, recorder)
 
 
-def _desks(settings: Settings, upstreams: Upstreams, names: Names, tasks: Tasks) -> dict[str, Desk]:
-    warming = settings.warming
+Eligible = Callable[[Call], bool]
+
+
+def _desks(
+    settings: Settings, upstreams: Upstreams, names: Names, tasks: Tasks, held: Eligible, cacheable: Eligible
+) -> dict[str, Desk]:
+    warming, cache = settings.warming, settings.cache
+    shares = cacheable if cache.enabled and cache.coalesce.enabled else _never
+    most, limit = warming.branches, settings.limits.body
     return {
-        "/fanout": FanoutDesk(names, tasks, most=warming.branches, limit=settings.limits.body),
+        "/fanout": FanoutDesk(names, tasks, most=most, limit=limit, held=held, shares=shares),
         "/warm": WarmDesk(upstreams.router, enabled=warming.enabled),
     }
-
-
-Eligible = Callable[[Call], bool]
 
 
 def _shared(settings: Settings, tasks: Tasks, *, verify: bool) -> Callable[[Handler, Peek, Eligible], Handler]:
@@ -167,6 +171,10 @@ def _tenancy(settings: Settings, env: Mapping[str, str]) -> tuple[Tenancy, bool]
 
 def _nothing(call: Call) -> None:
     return None
+
+
+def _never(call: Call) -> bool:
+    return False
 
 
 def _always(call: Call) -> bool:

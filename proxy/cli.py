@@ -1,4 +1,4 @@
-"""The command line: `warmgate serve | replay | warm | savings | config | demo`."""
+"""The command line: `warmgate serve | replay | explain | warm | savings | config | demo`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from adapters.tokenizer import TokenCounter
-from proxy import config_command, demo, log, replay, savings, serve, warm_command
+from proxy import config_command, demo, explain, log, replay, savings, serve, warm_command
 from proxy.config import Settings
 from proxy.config_file import load, loads
 from proxy.config_problem import ConfigError
@@ -49,6 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     show = config.add_parser("show", help="print the effective configuration, secrets masked")
     show.add_argument("file", type=Path, nargs="?")
     show.set_defaults(run=lambda options: config_command.show(options.file, os.environ, sys.stdout, sys.stderr))
+    explained = commands.add_parser("explain", help="why recorded prompts were not read from the provider's cache")
+    explain.add_parser(explained)
     warm = commands.add_parser("warm", help="put a prefix into the provider's prompt cache, and keep it there")
     warm_command.add_parser(warm)
     warm.set_defaults(run=lambda options: warm_command.run(options, os.environ, sys.stdout, sys.stderr))

@@ -8,6 +8,7 @@ warmed for the group when the group is complete.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 
 import msgspec
@@ -16,7 +17,8 @@ from aiohttp import web
 from adapters.errors import Refused
 from adapters.interleave import Interleaved
 from adapters.tasks import Tasks
-from adapters.vocabulary import Fanout
+from adapters.vocabulary import Call, Fanout
+from cache.key import key_of
 from proxy.callers import Caller
 from proxy.edge import Exchange
 from proxy.fanout_bodies import Asked, asked, at_branch
@@ -24,14 +26,18 @@ from proxy.fanout_branch import Branch
 from proxy.respond import EVENT_STREAM, SERVER, Writer
 from warming.several import Names
 
+Eligible = Callable[[Call], bool]
+
 
 class FanoutDesk:
-    """`most`: branches of one call; `limit`: bytes of one branch's body."""
+    """`most`: branches of one call; `limit`: bytes of one branch's body. `held` and `shares`: whether a call will be
+    answered from memory, and whether identical ones in flight share one answer."""
 
     label = "fanout"
 
-    def __init__(self, groups: Names, tasks: Tasks, *, most: int, limit: int) -> None:
+    def __init__(self, groups: Names, tasks: Tasks, *, most: int, limit: int, held: Eligible, shares: Eligible) -> None:
         self.groups, self.tasks, self.most, self.limit = groups, tasks, most, limit
+        self.held, self.shares = held, shares
 
     async def serve(self, exchange: Exchange, raw: bytes, caller: Caller) -> web.StreamResponse:
         """Nothing is sent anywhere before every branch has been read: a body that can't be asked is refused (400, with
@@ -39,15 +45,19 @@ class FanoutDesk:
         native = "anthropic-version" in exchange.request.headers
         plan = asked(raw, native=native, most=self.most, limit=self.limit)
         branches = await self._branches(exchange, caller, plan)
+        calls = [branch.asked for branch in branches]
+        fanout = Fanout(self.groups.fresh(), reaching(calls, self.held, self.shares))
+        for call in calls:
+            call.fanout = fanout
         exchange.trace.source = "proxy"
         return await (self._streamed(exchange, branches) if plan.stream else self._listed(exchange, branches))
 
     async def _branches(self, exchange: Exchange, caller: Caller, plan: Asked) -> list[Branch]:
-        reader, fanout = exchange.edge.readers[plan.api.target], Fanout(self.groups.fresh(), plan.size)
+        reader = exchange.edge.readers[plan.api.target]
         branches: list[Branch] = []
         for place, raw in enumerate(plan.bodies):
             try:
-                branches.append(Branch(exchange, caller, reader, raw, place, fanout))
+                branches.append(Branch(exchange, caller, reader, raw, place))
             except Refused as refused:
                 raise at_branch(refused, place) from None
             await asyncio.sleep(0)  # reading is work, and others have a turn in between
@@ -81,6 +91,15 @@ class FanoutDesk:
         await response.write(b"data: [DONE]\n\n")
         await response.write_eof()
         return response
+
+
+def reaching(calls: Sequence[Call], held: Eligible, shares: Eligible) -> int:
+    """How many of these calls will come to a provider. The others of the group wait for exactly those: for one that
+    never comes they would wait in vain, each for as long as the configuration lets them."""
+    asking = [call for call in calls if not held(call)]
+    alike = {(key_of(call), call.wants_usage) for call in asking if call.controls.shareable and shares(call)}
+    alone = sum(not (call.controls.shareable and shares(call)) for call in asking)
+    return max(1, len(alike) + alone)
 
 
 def _writer(exchange: Exchange) -> Writer:

@@ -43,7 +43,6 @@ class Asked(NamedTuple):
     stream: bool
     bodies: Iterator[bytes]
     """Made one by one, so that a list of them that is too large is never there; may raise `Refused`."""
-    size: int
 
 
 def asked(raw: bytes, *, native: bool, most: int, limit: int) -> Asked:
@@ -77,7 +76,7 @@ def asked(raw: bytes, *, native: bool, most: int, limit: int) -> Asked:
             raise Refused(400, told, param=f"branches[{place}].stream")
     slices = sliced(raw)
     shared = _Shared(api, slices["request"], request, stream=stream)
-    return Asked(api, stream, _bodies(shared, slices["branches"], branches, limit), len(branches))
+    return Asked(api, stream, _bodies(shared, slices["branches"], branches, limit))
 
 
 def api_of(named: Any, default: str) -> Api:

@@ -13,7 +13,7 @@ from multidict import CIMultiDict
 
 from adapters.errors import UpstreamError
 from adapters.sse import Frame, Splitter
-from adapters.vocabulary import Call, Dialect, Extra, Fanout, Form, Frames, Reply
+from adapters.vocabulary import Call, Dialect, Extra, Form, Frames, Reply
 from proxy.answering import Answering
 from proxy.callers import Caller
 from proxy.edge import HUNG_UP, Door, Exchange, Failure, call_of, settled
@@ -29,6 +29,7 @@ SHOWN = (
     "x-request-id",
     "x-warmgate-cost",
     "x-warmgate-upstream",
+    "x-warmgate-warming",
     "x-warmgate-warning",
 )
 """Header lines that stand beside the answer of a branch: what an ordinary request is told of itself by the proxy, and
@@ -42,18 +43,15 @@ _encode = msgspec.json.Encoder().encode
 class Branch(Answering[web.Response | Frames]):
     """Raises `Refused` at once where its body is none. Emits its event when it is over."""
 
-    __slots__ = ("door", "exchange", "place", "reply")
+    __slots__ = ("asked", "door", "exchange", "place", "reply")
 
-    def __init__(
-        self, exchange: Exchange, caller: Caller, reader: Reader, raw: bytes, place: int, fanout: Fanout
-    ) -> None:
+    def __init__(self, exchange: Exchange, caller: Caller, reader: Reader, raw: bytes, place: int) -> None:
         super().__init__(exchange.edge.telling, exchange.request.method)
         self.exchange, self.place = exchange, place
         self.door: Door = exchange.edge.doors[reader.target]
         self.route = self.door.label
-        self.call = call_of(reader.target, exchange.request, caller, self.trace)
-        reader.fill(self.call, raw, caller)
-        self.call.fanout = fanout
+        self.call = self.asked = call_of(reader.target, exchange.request, caller, self.trace)
+        reader.fill(self.asked, raw, caller)
         self.reply: Reply | None = None
 
     async def told(self, call: Call, reply: Reply) -> web.Response | Frames:
@@ -108,8 +106,7 @@ class Branch(Answering[web.Response | Frames]):
             self.emit()
 
     async def _begun(self) -> web.Response | Frames:
-        assert self.call is not None
-        given = await settled(_alone(self.ask(self.call, self.door.handler)))
+        given = await settled(_alone(self.ask(self.asked, self.door.handler)))
         return self._failed(given) if isinstance(given, Failure) else given
 
     def _failed(self, failure: Failure) -> web.Response:

@@ -126,7 +126,7 @@ def report(call: Call, status: int | None, seconds: float, *, enabled: bool) -> 
         "cost": _cost(call, calls),
         "usage": _usage([extra.usage for extra in calls] or [trace.usage]),
         "seconds": round(seconds, 3),
-        "expires_in": _life(helped),
+        "expires_in": _life(call, helped) if warmed else None,
     }
     return told | {"upstream_status": status} if refused else told
 
@@ -159,9 +159,12 @@ def _usage(usages: list[Usage | None]) -> dict[str, Any] | None:
     return {name: count for name, count in total._asdict().items() if name != "estimated"}
 
 
-def _life(helped: list[Extra]) -> float | None:
-    """Of the last call's writes, the shortest: where the prefix ends. A call that only read does not tell."""
-    usage = helped[-1].usage if helped else None
+def _life(call: Call, helped: list[Extra]) -> float | None:
+    """What the warming layer believes; else by the last call's writes, the shortest: where the prefix ends. A call that
+    only read does not tell."""
+    warming, usage = call.trace.warming, helped[-1].usage if helped else None
+    if warming is not None and warming.expires is not None:
+        return warming.expires
     if usage is None:
         return None
     return next((float(seconds) for name, seconds in LIVES.items() if getattr(usage, name)), None)

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import shlex
 import tomllib
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from adapters.openai_chat import OPENAI_CHAT
 from adapters.sse import Frame
 from adapters.usage import Usage
-from adapters.vocabulary import PLAIN, Answer, Call, Reply, Trace
+from adapters.vocabulary import PLAIN, Answer, Call, Reply, Trace, Warming
 from cache.controls import MEMBERS, controls_of
 from cache.key import IGNORED, STEERING_HEADERS
+from proxy import savings
 from proxy.cli import _parser
 from proxy.config import Settings
 from proxy.config_file import loads, variables
 from proxy.config_value import settings
 from proxy.metrics import Metrics
+from proxy.metrics_warming import COUNTERS
 from proxy.respond import error_headers, headers_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -80,6 +86,7 @@ def emitted() -> set[str]:
     call = Call("POST", "/chat/completions", {}, body, dialect=OPENAI_CHAT, key=b"k")
     hit = Trace(source="l1", age=1.0, ttl=2.0)
     miss = Trace("upstream", "miss", modified_bytes=1, usage=Usage(1), upstream="anthropic", warnings=("n: dropped",))
+    miss.warming = Warming("follower")
     lines = [*headers_of(call, reply, hit, 0.1), *headers_of(call, reply, miss, 0.1), *error_headers()]
     return {line for line in lines if line != "Content-Type"}
 
@@ -98,7 +105,7 @@ def test_every_script_named_can_be_run() -> None:
 
 def test_there_are_commands_of_every_kind() -> None:
     kinds = {command.split()[0] for command in commands()}
-    assert kinds == {"serve", "replay", "config"}
+    assert kinds == {"serve", "replay", "explain", "warm", "savings", "config"}
 
 
 @pytest.mark.parametrize("command", commands())
@@ -147,14 +154,31 @@ def test_every_metric_is_named_and_every_one_named_is_exported() -> None:
 
 
 def test_the_labels_of_every_metric_are_told() -> None:
-    metrics = Metrics(lambda: {"l1": {"hits": 1}})
+    figures: dict[tuple[str, ...], float] = {}
+    metrics = Metrics(lambda: {"l1": {"hits": 1}}, lambda: figures)
     two, one = (metrics.tokens, metrics.dollars, metrics.asked), (metrics.unstored, metrics.spent)
     for table, labels in ((metrics.requests, 3), *((each, 2) for each in two), *((each, 1) for each in one)):
         table[("x",) * labels] = 1.0
     told = {first_quoted(row).removesuffix("_total"): row[1] for row in rows("Operations")}
+    for name, _, labels_of_figure, _ in COUNTERS:
+        figures[(name, *("x" for _ in labels_of_figure))] = 1.0
     for family in metrics.collect():
         labels = set(family.samples[0].labels) - {"le"}
         assert set(filter(None, told[family.name].split(", "))) == labels, family.name
+
+
+def test_what_warming_saves_is_what_the_command_says() -> None:
+    parser = argparse.ArgumentParser()
+    savings.add_parser(parser)
+    (command,) = [each for each in commands() if each.startswith("savings")]
+    out = StringIO()
+    assert savings.run(parser.parse_args(shlex.split(command)[1:]), out, StringIO()) == 0
+    (shown,) = re.findall(r"<!-- savings:begin -->\n(.*?)\n<!-- savings:end -->", TEXT, re.DOTALL)
+    assert shown == out.getvalue().strip()
+
+
+def test_every_hook_is_told() -> None:
+    assert [first_quoted(row) for row in rows("Pruning")] == list(Settings().pruning.hooks)
 
 
 def test_every_header_is_named_and_every_one_named_is_sent() -> None:
@@ -182,6 +206,12 @@ def test_every_member_of_the_body_is_told() -> None:
     assert {name for member in read for name in member} == set(MEMBERS)
     for member in read:
         assert controls_of(None, member) != PLAIN
+
+
+def branches_of(text: str) -> list[dict[str, Any]]:
+    fanout = msgspec.json.decode(text)
+    shared = fanout["request"]
+    return [{**shared, "messages": [*shared["messages"], *each["messages"]]} for each in fanout["branches"]]
 
 
 def loads_json(text: str) -> dict[str, object]:
@@ -222,11 +252,12 @@ def test_the_defaults_that_are_told_are_those() -> None:
 
 
 def test_python_and_the_request_of_curl_are_sound() -> None:
-    assert len(blocks("python")) == 2
+    assert len(blocks("python")) == 3
     for code in blocks("python"):
         compile(code, "README.md", "exec")
     bodies = [body for block in blocks("sh") for body in re.findall(r"-d '(.*?)'", block)]
-    assert bodies != []
+    bodies += [msgspec.json.encode(each).decode() for block in blocks("json") for each in branches_of(block)]
+    assert len(bodies) == 3
     for body in bodies:
         OPENAI_CHAT.parse(body.encode())
 
@@ -234,7 +265,8 @@ def test_python_and_the_request_of_curl_are_sound() -> None:
 def test_every_address_is_that_of_the_defaults() -> None:
     addresses = set(re.findall(r"http://[\w.]+:\d+[\w/]*", TEXT))
     assert addresses == {
-        "http://127.0.0.1:4100", "http://127.0.0.1:4100/v1", "http://127.0.0.1:4100/v1/chat/completions"
+        "http://127.0.0.1:4100", "http://127.0.0.1:4100/v1", "http://127.0.0.1:4100/v1/chat/completions",
+        "http://127.0.0.1:4100/v1/fanout",
     }  # fmt: skip
 
 

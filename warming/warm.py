@@ -71,6 +71,8 @@ class Warm:
         if call.warmup is not None:
             return await self.calls.up(request)
         noted, until = noted_on(call), self._clock() + self.options.deadline
+        # Whatever is warm when a call arrives would have been read without any of this.
+        before = self.planner.warmth(request.prompt, request.terms, self._clock())[0] if call.fanout else None
         shared = NONE
         if call.fanout is not None and self._declared(call) != "off":
             name = f"{call.tenant}\0{call.fanout.group}"
@@ -78,7 +80,7 @@ class Warm:
             shared = await self._groups.join(name, call.fanout.n, request, self.options.deadline)
             noted.waited = self._clock() - (until - self.options.deadline)
             noted.shared, noted.why = shared.tokens, shared.why
-        return await self._gated(request, shared, until)
+        return await self._gated(request, shared, until, before)
 
     def warmth(self, call: Call) -> tuple[int, int, float] | None:
         """How many messages of this call were sent before, how many tokens of it are believed readable, and for how
@@ -99,11 +101,11 @@ class Warm:
 
     # Waiting
 
-    async def _gated(self, request: Request, shared: Shared, deadline: float) -> Reply:
+    async def _gated(self, request: Request, shared: Shared, deadline: float, before: int | None) -> Reply:
         noted = noted_on(request.call)
         began = self._clock()
         plan = self.planner.plan(request.prompt, request.terms, began, shared=shared.at)
-        before, waited = plan.expected, False
+        before, waited = plan.expected if before is None else before, False
         while plan.wait is not None:
             waited, noted.shared = True, plan.shared
             left = deadline - self._clock()

@@ -235,6 +235,19 @@ async def test_only_answers_of_the_upstream_are_kept(source: str, stream: bool) 
     assert at.levels.stats()["l1"]["entries"] == 0
 
 
+async def test_what_is_held_can_be_asked_without_a_trace() -> None:
+    at = scene()
+    assert at.exact.holds(call_of()) is False
+    await at.ask()
+    before = at.levels.stats()
+    call = call_of()
+    assert at.exact.holds(call) is True
+    assert (call.trace, at.levels.stats()) == (call_of().trace, before)
+    assert at.exact.holds(call_of(controls=Controls(no_cache=True))) is False
+    assert at.exact.holds(call_of(body={"store": True})) is False
+    assert at.exact.holds(call_of(dialect=None)) is False
+
+
 async def test_what_no_dialect_reads_passes() -> None:
     at = scene()
     for _ in range(2):

@@ -50,6 +50,20 @@ async def test_what_left_memory_comes_back_from_disk_and_stays_there(tmp_path: P
         assert await levels.get(entry.key) is None
 
 
+async def test_whether_it_lies_in_memory_can_be_asked_without_a_trace(tmp_path: Path) -> None:
+    clock = Clock()
+    entry = entry_of(1, clock)
+    async with both(tmp_path, clock) as (levels, memory, _):
+        assert levels.holds(entry.key) is False
+        await levels.put(entry)
+        before = memory.stats()
+        assert levels.holds(entry.key) is True
+        assert memory.stats() == before
+        clock.tick(11)
+        assert levels.holds(entry.key) is False  # on disk it still is, but that is not asked
+    assert Levels(None, None).holds(entry.key) is False
+
+
 async def test_the_disk_outlives_the_process(tmp_path: Path) -> None:
     clock = Clock()
     entry = entry_of(1, clock)

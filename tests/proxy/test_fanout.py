@@ -140,6 +140,30 @@ async def test_all_are_under_way_at_once_as_one_group_and_each_call_has_its_own(
         assert all(seen.body.startswith(json.dumps(SHARED).encode()[:-2]) for seen in fake.seen)
 
 
+@pytest.mark.parametrize(
+    ("config", "control", "expected"),
+    [("", {}, 2), ("", {"Cache_Control": "no-cache"}, 4), ("cache: {coalesce: {enabled: false}}", {}, 3)],
+)
+async def test_the_group_is_as_large_as_those_who_will_come_to_the_provider(
+    config: str, control: dict[str, str], expected: int
+) -> None:
+    async with provider(echo) as fake, proxy(fake.base_url, config=config) as ours:
+        await ours.chat(plain("known?"))
+        calls = spied(ours)
+        await ours.chat(fanned("known?", "new?", "new?", "other?"), path="/fanout", **control)
+        assert [call.fanout and call.fanout.n for call in calls] == [expected] * 4
+        assert len(fake.seen) == 1 + expected
+
+
+async def test_a_group_of_which_nobody_comes_is_one_all_the_same() -> None:
+    async with provider(echo) as fake, proxy(fake.base_url) as ours:
+        await ours.chat(fanned(), path="/fanout")
+        calls = spied(ours)
+        await ours.chat(fanned(), path="/fanout")
+        assert [call.fanout and call.fanout.n for call in calls] == [1] * 3
+        assert len(fake.seen) == 3
+
+
 async def test_one_that_fails_stands_in_its_place() -> None:
     async with provider(echo) as fake, proxy(fake.base_url) as ours:
         status, _, body = await ours.chat(fanned("a?", "refused?", "c?"), path="/fanout")
@@ -420,6 +444,24 @@ async def test_a_client_that_waits_to_be_told_to_go_on() -> None:
         url, raw = ours.base_url + "/fanout", json.dumps(fanned()).encode()
         async with ours.session.post(url, data=raw, headers=headers, expect100=True) as response:
             assert response.status == 200
+
+
+LONG = {"role": "system", "content": " ".join(f"Rule {number} of them all." for number in range(3000))}
+
+
+@pytest.mark.parametrize("model", ["claude-opus-5-5", "gpt-5.6"])
+async def test_a_fresh_context_is_written_once_and_read_by_every_branch(model: str) -> None:
+    """The warm call writes; it is nobody's answer, and its price stands in the total."""
+    config = "simulated: {first_token: 0, tokens_per_second: 100000, prefill_per_second: 10000000}"
+    async with proxy("simulated", config=config) as ours:
+        request = {"model": model, "messages": [LONG]}
+        body = {"request": request, "branches": [ask(question) for question in QUESTIONS]}
+        told = json.loads((await ours.chat(body, path="/fanout"))[2])
+        details = [each["body"]["usage"]["prompt_tokens_details"] for each in told["data"]]
+        assert min(each["cached_tokens"] for each in details) > 10_000
+        assert max(each["cache_write_tokens"] for each in details) < 100
+        shown = [float(each["headers"]["x-warmgate-cost"][5:15]) for each in told["data"]]
+        assert told["cost"] > 2 * sum(shown)
 
 
 # The header

@@ -17,8 +17,7 @@ from adapters.vocabulary import Call, Extra, Reply, Trace, Warming, Warmup
 from proxy.events import Event
 from proxy.fanout_bodies import APIS
 from proxy.warm_door import WarmDesk, wish_of
-from tests.fakes import CHAT, answer, provider
-from tests.proxy.test_upstreams import anthropic, behind, two
+from tests.fakes import CHAT
 from tests.running import Proxy, proxy
 
 WROTE = Usage(uncached=3, write_5m=4000, write_1h=1000, output=10)
@@ -141,6 +140,18 @@ async def test_what_came_of_it(note: Callable[[Trace], None], status: int, expec
     assert ("upstream_status" in answer) is ("upstream_status" in expected)
 
 
+async def test_the_warming_layer_knows_best_how_long_it_lives() -> None:
+    def note(trace: Trace) -> None:
+        trace.warming = Warming(why="warm", expires=123.5)
+
+    assert (await told(Warm(note)))[1]["expires_in"] == 123.5
+
+    def cold(trace: Trace) -> None:
+        trace.warming = Warming(why="refused", expires=123.5)
+
+    assert (await told(Warm(cold)))[1]["expires_in"] is None
+
+
 async def test_a_request_that_was_sent_as_it_is_shows_its_price() -> None:
     def note(trace: Trace) -> None:
         trace.usage, trace.cost = Usage(uncached=9, output=5), 0.125
@@ -256,16 +267,29 @@ async def test_it_goes_past_the_caches_and_is_not_kept() -> None:
 
 
 async def test_many_answers_are_warmed_for_once() -> None:
-    async with behind(answer, anthropic, two) as (_, fake, ours):
-        body = CHAT | {"model": "claude-opus-5-5", "n": 3}
-        assert (await ours.chat(body, path="/warm", key="sk-ant-1"))[0] == 200
-        assert len([seen for seen in fake.seen if seen.method == "POST"]) == 1
-        assert (await ours.chat(CHAT | {"model": "claude-opus-5-5", "audio": {}}, path="/warm"))[0] == 400
+    layer = Warm()
+    await told(layer, CHAT | {"model": "claude-opus-5-5", "n": 3})
+    (call,) = layer.calls
+    assert call.sent is not None
+    assert (call.sent.copies, "n" in call.parsed, "n" in call.sent.parsed) == (1, False, False)
 
 
-async def test_a_provider_that_is_not_there() -> None:
-    async with provider() as fake:
-        gone = fake.base_url
-    async with proxy(gone, config="upstream: {retries: 0}") as ours:
-        status, _, body = await ours.chat(path="/warm")
-        assert (status, json.loads(body)["error"]["code"]) == (502, "upstream_unreachable")
+async def test_what_can_not_be_said_to_the_provider_is_refused() -> None:
+    status, answer = await told(Warm(), CHAT | {"model": "claude-opus-5-5", "audio": {}})
+    assert (status, answer["error"]["param"]) == (400, "audio")
+
+
+LONG = {"role": "system", "content": " ".join(f"Rule {number} of them all." for number in range(3000))}
+WISH = {"model": "claude-opus-5-5", "messages": [LONG, {"role": "user", "content": "What is rule 7?"}]}
+
+
+async def test_a_prefix_is_written_once_and_then_read() -> None:
+    config = "simulated: {first_token: 0, tokens_per_second: 100000, prefill_per_second: 10000000}"
+    async with proxy("simulated", config=config) as ours:
+        first = json.loads((await ours.chat(WISH, path="/warm"))[2])
+        again = json.loads((await ours.chat(WISH, path="/warm"))[2])
+        _, _, body = await ours.chat(WISH)
+    assert (first["warmed"], first["usage"]["write_5m"] > 10_000, first["cost"] > 0) == (True, True, True)
+    assert (again["warmed"], again["why"], again["cost"], again["usage"]) == (True, "warm", 0, None)
+    usage = json.loads(body)["usage"]["prompt_tokens_details"]
+    assert (usage["cached_tokens"], usage["cache_write_tokens"] < 100) == (first["usage"]["write_5m"], True)

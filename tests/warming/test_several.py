@@ -396,6 +396,18 @@ async def test_the_official_client_and_the_simulated_provider() -> None:
     assert usage.prompt_tokens % 3 == 0
 
 
+async def test_several_answers_pay_for_the_prompt_once() -> None:
+    config = "simulated: {first_token: 0, tokens_per_second: 100000, prefill_per_second: 10000000}"
+    rules = " ".join(f"Rule {number} of them all." for number in range(3000))
+    async with proxy("simulated", config=config) as ours:
+        messages = [{"role": "system", "content": rules}, {"role": "user", "content": "What is rule 7?"}]
+        status, headers, body = await ours.chat({"model": "claude-opus-5-5", "messages": messages, "n": 4})
+    usage = json.loads(body)["usage"]
+    assert status == 200
+    assert usage["prompt_tokens_details"]["cached_tokens"] > 0.99 * usage["prompt_tokens"] > 4 * 10_000
+    assert headers["X-Warmgate-Warming"].startswith("warmed; ")
+
+
 def fallbacks(order: str) -> Any:
     """The two providers as ways of one route: `claude` first, or `gpt` first."""
 
