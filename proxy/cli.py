@@ -122,6 +122,9 @@ def _replay(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hit", type=float, metavar="P", help="how often a best-effort cache is taken to have what it should, 0 to 1"
     )
+    parser.add_argument(
+        "--calibrate", action="store_true", help="hold the simulated caches against recorded usage, and fit --hit to it"
+    )
     parser.add_argument("--per-session", action="store_true", help="dollars by session, too")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write a page with plots")
     parser.add_argument("--config", type=Path, metavar="FILE", help="whose prices and life time of answers count")
@@ -151,6 +154,7 @@ def _run_replay(options: argparse.Namespace) -> int:
         arrivals=options.arrivals,
         branches=options.branches,
         hit=options.hit,
+        calibrate=options.calibrate,
         chances=lambda: random.Random(0).random,
         per_session=options.per_session,
         report=options.report,

@@ -14,7 +14,7 @@ for anybody.
     lower_bound {dollars, prompt_dollars, unpriced_requests, above_minimum}: `proxy.replay_bound`; null where no
                 strategy but `none` and `exact` was asked for
     calibration {requests, explained, total_error, causes {cause: requests}}: the simulated provider held against
-                recorded usage; null members unless that was asked for
+                recorded usage (`proxy.calibrate`); null members unless that was asked for
     sessions    {name: {strategy: dollars}}; only with `--per-session`
 
 A strategy has
@@ -40,7 +40,7 @@ A strategy has
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -49,11 +49,12 @@ import msgspec
 from adapters.prices import Prices
 from adapters.prompt_caches import Chance
 from adapters.tokenizer import TokenCounter
+from proxy.calibrate import Calibrator
 from proxy.replay_arrivals import ARRIVALS, Arrivals, arrivals_of
 from proxy.replay_bound import Bound, Served, bound_of
 from proxy.replay_facts import Survey, survey
 from proxy.replay_html import page
-from proxy.replay_notes import notes
+from proxy.replay_notes import calibrated, notes
 from proxy.replay_outcome import Outcome, net, summary
 from proxy.replay_provider import Provider
 from proxy.replay_prune import Hooks, Pruner, built_in
@@ -87,7 +88,9 @@ class Options:
     arrivals: str = "recorded"
     branches: int = 1
     hit: float | None = None
-    """Probability that a read of a best-effort cache succeeds; None: `ASSUMED_HIT`."""
+    """Probability that a read of a best-effort cache succeeds; None: as calibrated, else `ASSUMED_HIT`."""
+    calibrate: bool = False
+    """Hold the simulated caches against the recorded usage first (`proxy.calibrate`)."""
     chances: Callable[[], Chance] | None = None
     """A new source of random numbers, the same each time. Without one, best-effort caches always do their best."""
     per_session: bool = False
@@ -110,9 +113,10 @@ def run(options: Options, out: TextIO, err: TextIO, progress: bool = True) -> in
     if wrong := objection(options):
         err.write(f"warmgate replay: {wrong}\n")
         return 2
+    calibrator = Calibrator() if options.calibrate else None
     try:
         with reading(options.files, err, progress) as advance:
-            found = survey(options.files, advance, options.counter, _pruner(options))
+            found = survey(options.files, advance, options.counter, _pruner(options), calibrator)
     except NotARecording as error:
         err.write(f"warmgate replay: {error}\n")
         return 2
@@ -120,7 +124,7 @@ def run(options: Options, out: TextIO, err: TextIO, progress: bool = True) -> in
         err.write(f"{skipped} (skipped)\n")
     if found.skipped_lines > len(found.skipped):
         err.write(f"... and {found.skipped_lines - len(found.skipped)} more lines skipped\n")
-    replayed = replay(options, found)
+    replayed = replay(options, found, calibrator)
     if options.report is not None:
         try:
             options.report.write_text(page(replayed.report, replayed.outcomes), encoding="utf-8")
@@ -155,8 +159,11 @@ def objection(options: Options) -> str:
     return ""
 
 
-def replay(options: Options, found: Survey) -> Replayed:
+def replay(options: Options, found: Survey, calibrator: Calibrator | None = None) -> Replayed:
     prices = options.prices or Prices()
+    calibration = calibrator.result(prices) if calibrator is not None else None
+    if calibration is not None and calibration.fit is not None and options.hit is None:
+        options = replace(options, hit=min(1.0, calibration.fit.reused))
     strategies = [each for name in dict.fromkeys(options.strategies) if (each := strategy_of(name)) is not None]
     arrivals = arrivals_of(found, options.arrivals == "together")
     outcomes: dict[str, Outcome] = {}
@@ -176,8 +183,11 @@ def replay(options: Options, found: Survey) -> Replayed:
         "branches": options.branches,
         "strategies": told,
         "lower_bound": bound.told() if bound is not None else None,
-        "calibration": NOT_CALIBRATED,
-        "notes": notes(found, told, outcomes, options.model, options.ttl, options.arrivals, options.branches),
+        "calibration": calibration.report() if calibration is not None else NOT_CALIBRATED,
+        "notes": [
+            *notes(found, told, outcomes, options.model, options.ttl, options.arrivals, options.branches),
+            *(calibrated(calibration) if calibration is not None else ()),
+        ],
     }
     if options.per_session:
         report["sessions"] = _sessions(found, outcomes)

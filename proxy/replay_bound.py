@@ -6,7 +6,8 @@ within its life, and read by every other use. Exactly: a use whose last one is a
 written to be read, if that is cheaper than not reading. What comes before the minimum counts as one piece with what
 reaches it. Uses at the same moment follow one another: a perfect gate has the others wait. Answers count in full. The
 life is the one that the provider gives without being asked, and nothing is kept alive; prices are those of each
-request's own length. Best-effort caches are taken to have everything.
+request's own length. Best-effort caches are taken to have everything; but that some providers keep their answers, too
+(DeepSeek), is not counted, so that a recorded bill of theirs can lie a little lower.
 """
 
 from __future__ import annotations

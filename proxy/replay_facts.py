@@ -24,6 +24,7 @@ from adapters.vocabulary import PLAIN, Call, Controls, Dialect
 from cache.controls import controls_of
 from cache.key import canonical, key_of
 from cache.policy import Policy
+from proxy.calibrate import Calibrator
 from proxy.importers import OPEN_SESSIONS
 from proxy.replay_points import Talk, points_of
 from proxy.replay_prune import Prunable, Pruner
@@ -102,16 +103,19 @@ def survey(
     progress: Callable[[Path, int], None],
     counter: TokenCounter | None = None,
     pruner: Pruner | None = None,
+    calibrator: Calibrator | None = None,
 ) -> Survey:
     """Reads the files. Requests without a time follow those with one, in the order of the files.
 
     `progress` is told how many bytes of which file have been read; `counter` counts what nobody reported;
-    `pruner` is shown all requests whose texts are there. Raises `NotARecording`.
+    `pruner` is shown all requests whose texts are there, `calibrator` all. Raises `NotARecording`.
     """
     found = Survey(counter=counter, pruner=pruner)
     for path in files:
         # A session belongs to its file: names such as "1" are no evidence that two recordings are one.
         talks: OrderedDict[str, Talk] = OrderedDict()
+        if calibrator is not None:
+            calibrator.file()
         for recorded in read_file(path, partial(_skip, found), partial(progress, path)):
             talk = talks.get(recorded.session)
             if talk is None:
@@ -121,6 +125,8 @@ def survey(
                     talks.popitem(last=False)
             talks.move_to_end(recorded.session)
             found.facts.append(_fact(recorded, talk, found))
+            if calibrator is not None:
+                calibrator.add(recorded)
     found.facts.sort(key=_when)
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from proxy.calibrate import Calibration
 from proxy.replay_arrivals import THINK
 from proxy.replay_facts import Survey
 from proxy.replay_outcome import Outcome
@@ -143,3 +144,18 @@ def _counted(found: Survey) -> str:
     if found.counter is not None and found.counter.vocabularies:
         return f"counted by tiktoken ({', '.join(found.counter.vocabularies)}), others' than OpenAI's by an estimate"
     return "estimated from the text, within about 20%"
+
+
+def calibrated(calibration: Calibration) -> Iterator[str]:
+    """What became of the simulation when it was held against recorded usage."""
+    if not calibration.requests:
+        yield "Calibration: no request carries both usage and its prompt."
+        return
+    off = "unknown, for want of prices" if calibration.total_error is None else f"{calibration.total_error:+.1%}"
+    causes = ", ".join(f"{cause.replace('_', ' ')} {number:,}" for cause, number in calibration.causes.items())
+    yield (
+        f"Calibration: {calibration.explained:,} of {calibration.requests:,} requests explained "
+        f"({calibration.share:.1%}), simulated against recorded dollars {off}; not explained: {causes or 'none'}."
+    )
+    if calibration.fit is not None:
+        yield f"Of what could be read of best-effort caches {calibration.fit.reused:.1%} of the tokens were read."

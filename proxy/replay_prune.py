@@ -23,7 +23,16 @@ from warming.pruning import SLACK, Proposal, Terms, Warmth, context_of, decide, 
 Warm = Callable[[Sequence[Point]], tuple[float, float]]
 """Tokens of a prompt that are believed to be cached, and for how many seconds still."""
 
-Made = dict[tuple[bytes, int], Proposal]
+
+class Edited(NamedTuple):
+    """An edit that was made."""
+
+    proposal: Proposal
+    removed: int
+    """Tokens of the prompt, on the scale of its reported length when it was made."""
+
+
+Made = dict[tuple[bytes, int], Edited]
 """Edits of a conversation, by digest and place."""
 
 
@@ -111,7 +120,7 @@ class Cutter:
         made = self._made.setdefault(session, {})
         here = _here(made, prunable)
         stood = cut(points, prunable, here)
-        proposed = standing(prunable.proposals, here)
+        proposed = standing(prunable.proposals, {key: each.proposal for key, each in here.items()})
         if not proposed:
             return stood
         scale = points[-1].tokens / prunable.size or 1.0
@@ -124,7 +133,8 @@ class Cutter:
         if not decision.now:
             return stood
         original = {(each.digest, each.place): each for each in prunable.proposals}
-        new = {key: original[key] for each in decision.now if (key := (each.digest, each.place)) in original}
+        keys = [key for each in decision.now if (key := (each.digest, each.place)) in original]
+        new = {key: Edited(original[key], round(original[key].removed * scale)) for key in keys}
         made |= new
         return cut(points, prunable, here | new)
 
@@ -136,14 +146,15 @@ def _here(made: Made, prunable: Prunable) -> Made:
     digests = prunable.digests
     known: set[bytes] | None = None
     found = {}
-    for key, each in made.items():
+    for key, edited in made.items():
+        each = edited.proposal
         if each.message >= len(digests) or digests[each.message] != each.digest:
             continue
         if each.because:
             known = set(digests) if known is None else known
             if each.because not in known:
                 continue
-        found[key] = each
+        found[key] = edited
     return found
 
 
@@ -151,18 +162,17 @@ def cut(points: Sequence[Point], prunable: Prunable, made: Made) -> Sequence[Poi
     """The points of a prompt with these edits made."""
     if not made:
         return points
-    scale = points[-1].tokens / prunable.size
-    by_message: dict[int, list[Proposal]] = {}
+    by_message: dict[int, list[Edited]] = {}
     for each in sorted(made.values(), key=_place):
-        by_message.setdefault(each.message, []).append(each)
+        by_message.setdefault(each.proposal.message, []).append(each)
     ends, first = prunable.ends, min(by_message)
     found = list(points[: ends[first]]) if first < len(ends) else list(points)
     digest, gone = b"", 0
     for message in range(first, len(ends) - 1):
         before = gone
         for each in by_message.get(message, ()):
-            gone += round(each.removed * scale)
-            digest = _hash(digest + each.digest + b"%d:%d" % (each.place, each.after))
+            gone += each.removed
+            digest = _hash(digest + each.proposal.digest + b"%d:%d" % (each.proposal.place, each.proposal.after))
         floor = found[-1].tokens if found else 0
         end = max(floor, points[ends[message + 1] - 1].tokens - gone)
         for point in points[ends[message] : ends[message + 1]]:
@@ -173,8 +183,8 @@ def cut(points: Sequence[Point], prunable: Prunable, made: Made) -> Sequence[Poi
     return found
 
 
-def _place(proposal: Proposal) -> tuple[int, int]:
-    return proposal.message, proposal.place
+def _place(edited: Edited) -> tuple[int, int]:
+    return edited.proposal.message, edited.proposal.place
 
 
 def _hash(data: bytes) -> bytes:

@@ -117,10 +117,11 @@ class Simulation:
         self._open[index] = branches
         group = self.arrivals.starts.get(index)
         asks = [ask for ask in asks if not self._hit(ask)]
-        if self.setting.strategy.how not in ("call", "auto") or (branches == 1 and group is None):
-            self._release(asks)
-        elif branches > 1 or group is None:
+        how = self.setting.strategy.how
+        if branches > 1 and how in ("call", "auto"):
             self._fan_out(asks)
+        elif how != "call" or group is None:
+            self._release(asks)
         else:
             gathered = self._gathered.setdefault(group, [])
             gathered += asks

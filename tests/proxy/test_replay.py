@@ -157,6 +157,32 @@ def test_a_best_effort_provider_gives_a_range(tmp_path: Path) -> None:
     assert asked(chances=lambda: lambda: 0.5)["range"]["hit"] == [1.0, ASSUMED_HIT]
 
 
+def test_calibration_comes_first_and_gives_the_probability(tmp_path: Path) -> None:
+    words = "word " * 4000
+    lines = []
+    for number in range(6):
+        texts = [words, *(f"more {turn}" for turn in range(number))]
+        messages = [{"role": "user", "content": text} for text in texts]
+        read = 4096 if number % 2 else 0
+        usage = {"prompt_tokens": 4200 + 10 * number, "prompt_tokens_details": {"cached_tokens": read}}
+        asked = {"request": {"model": "gpt-4o", "messages": messages}, "usage": {**usage, "completion_tokens": 5}}
+        lines.append({**line("a", ""), "seq": number, "ts": 60.0 * number, **asked})
+    options: dict[str, Any] = {"strategies": ["none", "auto"], "calibrate": True, "chances": lambda: lambda: 0.5}
+    report = replayed(tmp_path, *lines, **options)
+    calibration = report["calibration"]
+    assert (calibration["requests"], calibration["explained"]) == (6, 4)
+    assert sum(calibration["causes"].values()) == 2
+    assert report["strategies"]["auto"]["range"]["hit"] == [1.0, pytest.approx(0.6, abs=0.01)]
+    assert any("4 of 6 requests explained" in note for note in report["notes"])
+    assert replayed(tmp_path, *lines, **options, hit=0.25)["strategies"]["auto"]["range"]["hit"] == [1.0, 0.25]
+
+
+def test_calibration_without_anything_to_hold_it_against(tmp_path: Path) -> None:
+    report = replayed(tmp_path, line("a", "x"), calibrate=True)
+    assert report["calibration"]["requests"] == 0
+    assert any("no request carries both usage" in note for note in report["notes"])
+
+
 def test_a_page_is_written_or_it_is_said_why_not(tmp_path: Path) -> None:
     replayed(tmp_path, line("a", "x"), report=tmp_path / "out.html")
     assert (tmp_path / "out.html").read_text().startswith("<!doctype html>")
@@ -282,3 +308,9 @@ def test_bursts_over_fresh_contexts() -> None:
     large = bound["above_minimum"]["prompt_dollars"]
     assert strategies["naive"]["above_minimum"]["prompt_dollars"] > 4 * large
     assert strategies["leader"]["above_minimum"]["prompt_dollars"] < 1.01 * large
+
+
+def test_real_agents_whose_prompts_are_pruned() -> None:
+    strategies = real("pi.delta.jsonl.gz", strategies=["auto", "auto+prune"])["strategies"]
+    assert strategies["auto+prune"]["dollars"] <= strategies["auto"]["dollars"]
+    assert strategies["auto+prune"]["pruned_tokens"] > 0 == strategies["auto"]["pruned_tokens"]
