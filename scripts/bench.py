@@ -20,6 +20,7 @@ from bench_fleet import Fleet, Generator, Server, cores, warmgate_missing
 from bench_memory import memory
 from bench_table import first_byte_table, table
 from bench_translation import translation
+from bench_warming import warming
 
 SIZES = (1_000, 30_000)
 CONCURRENCY = (1, 16, 64)
@@ -160,6 +161,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="the figures as JSON (seconds), not as a table")
     parser.add_argument("--only", choices=[scenario.name for scenario in SCENARIOS], help="one scenario")
     parser.add_argument("--translation", action="store_true", help="what translation between the two APIs adds")
+    parser.add_argument("--warming", action="store_true", help="what the gate adds to a request, and remembers")
     parser.add_argument("--memory", action="store_true", help="unique keys: does memory stay flat?")
     parser.add_argument("--keys", type=int, default=200_000, help="of --memory")
     parser.add_argument("--contestant", default="warmgate-on", help="of --memory (ideal-hit is one that grows)")
@@ -168,6 +170,9 @@ def options() -> argparse.Namespace:
 
 def main() -> None:
     arguments = options()
+    if arguments.warming:
+        warming(5 if arguments.quick else 60)
+        return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the fleet is ended then, too
     missing = warmgate_missing()
     if missing:

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 from bench_client import SENTENCE
-from bench_table import aligned
 
 from adapters.outline import outline
 from adapters.profiles import Profile, profile_of
@@ -90,8 +89,3 @@ def sharing() -> float:
     for _ in range(10_000):
         one.shares(other)
     return (process_time() - began) / 10_000
-
-
-if __name__ == "__main__":
-    print(aligned(outlines()))
-    print(f"\nwhat two prompts of 400 points share: {sharing() * 1e6:.1f} microseconds")

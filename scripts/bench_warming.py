@@ -5,7 +5,6 @@ python scripts/bench_warming.py [--rounds 30] [--prefixes 100000]
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import hashlib
 import json
@@ -16,6 +15,8 @@ import tracemalloc
 from collections.abc import Callable
 from functools import partial
 
+from bench_outline import outlines, sharing
+from bench_table import aligned
 from multidict import CIMultiDict
 
 from adapters.anthropic_messages import ANTHROPIC_MESSAGES
@@ -34,13 +35,14 @@ from warming.terms import Terms
 from warming.warm import Warm
 
 PRICES = Prices()
+PREFIXES = 100_000
 
 
-def bodies(size: int, dialect: Dialect, model: str, count: int) -> list[Call]:
+def bodies(size: int, dialect: Dialect, model: str, count: int, turn: int) -> list[Call]:
     """Different requests of about `size` bytes: nobody shares anything with anybody."""
     calls = []
     for number in range(count):
-        text = f"{number} is the number of this request. " + "Some words of a prompt. " * (size // 24)
+        text = f"{turn}.{number} is the number of this request. " + "Some words of a prompt. " * (size // 24)
         messages = [{"role": "user", "content": text[:size]}]
         raw = json.dumps({"model": model, "max_tokens": 100, "stream": True, "messages": messages}).encode()
         parsed = dialect.parse(raw)
@@ -76,11 +78,11 @@ async def speed(rounds: int) -> None:
             (ANTHROPIC_MESSAGES, "claude-sonnet-5"),
             (OPENAI_CHAT, "vllm"),
         ):
-            with_gate, without = [], []
-            for _ in range(rounds):
-                calls = bodies(size, dialect, model, 50)
+            with_gate, without, warm = [], [], gate()
+            for turn in range(rounds):
+                calls = bodies(size, dialect, model, 50, turn)
                 without.append(await cost(bare, calls))
-                with_gate.append(await cost(gate(), calls))
+                with_gate.append(await cost(warm, calls))
             added = statistics.median(with_gate) - statistics.median(without)
             print(f"{size:>7,} bytes  {model:<16} +{added:.1f}")
 
@@ -100,14 +102,9 @@ def memory(prefixes: int) -> None:
     print(f"{live:,} live prefixes hold {held / 1e6:.0f} MB (process: {resource.getrusage(0).ru_maxrss / 1e3:.0f} MB)")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--prefixes", type=int, default=100_000)
-    options = parser.parse_args()
-    asyncio.run(speed(options.rounds))
-    memory(options.prefixes)
-
-
-if __name__ == "__main__":
-    main()
+def warming(rounds: int) -> None:
+    asyncio.run(speed(rounds))
+    memory(PREFIXES)
+    print("\nmicroseconds to outline a prompt, the fastest of the rounds")
+    print(aligned(outlines()))
+    print(f"what two prompts of 400 points share: {sharing() * 1e6:.1f} microseconds")

@@ -18,7 +18,9 @@ from adapters.prices import Prices
 from adapters.profiles import multipliers, profile_of
 from adapters.transcript import Edit, Piece, Sizes, Transcript, transcript_of
 from adapters.transcript_edit import Unfit, shown
+from warming.economics import Rates
 from warming.hooks import Context, Hook, Options, safely
+from warming.prune_economics import turns_needed
 from warming.prunings import POINTER
 
 MARGIN = 1.25
@@ -90,22 +92,6 @@ class Proposal(NamedTuple):
 class Decision(NamedTuple):
     now: tuple[Proposal, ...]
     later: tuple[Proposal, ...]
-
-
-def break_even(read: float, write: float, behind: float, removed: float, siblings: int = 1) -> float:
-    """Turns, this one included, after which a rewriting has paid for itself; `siblings` requests share each of them.
-
-    `behind`: cached tokens from the first edit on, of which `removed` go. Without it they are read at `read`; with it
-    the rest is written at `write` once and read from then on. Both are multiples of one price. Derived: a saving of
-    `n N r D` against a cost of `(w - r)(B - D)` gives n = ((w - r)/r) ((1 - x)/x) / N, with x = D/B.
-    """
-    if removed <= 0:
-        return inf
-    extra = max(0.0, write - read) * max(0.0, behind - removed)
-    if not extra:
-        return 0.0
-    gained = read * removed * max(1, siblings)
-    return extra / gained if gained > 0 else inf
 
 
 def warm_end(transcript: Transcript, warmth: Warmth | None) -> tuple[int, int]:
@@ -253,7 +239,7 @@ def _paying(rest: Sequence[Proposal], end: int, terms: Terms, turns: int, siblin
         behind = max(removed, end - rest[index].start)
         if index and rest[index - 1].start == rest[index].start:
             continue
-        needed = break_even(terms.read, terms.write, behind, removed, siblings)
+        needed = turns_needed(behind, removed, Rates(terms.write, terms.read, 0.0), siblings=siblings)
         saved = turns * siblings * terms.read * removed - max(0.0, terms.write - terms.read) * (behind - removed)
         if needed * MARGIN <= turns and saved > best:
             best, place = saved, index

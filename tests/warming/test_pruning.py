@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import inf
 
 import pytest
 from hypothesis import given, settings
@@ -13,14 +12,15 @@ from adapters.prices import Prices
 from adapters.transcript import Edit, Transcript, transcript_of
 from tests.adapters import talks
 from tests.adapters.talks import Step, read, shell, talk
+from warming.economics import Rates
 from warming.hooks import Context, Options, load
+from warming.prune_economics import turns_needed
 from warming.pruning import (
     MARGIN,
     SLACK,
     Proposal,
     Terms,
     Warmth,
-    break_even,
     context_of,
     decide,
     merged,
@@ -31,67 +31,6 @@ from warming.pruning import (
     warm_end,
 )
 from warming.prunings import PRUNED
-
-# The table of the reference: turns by the pruned share x and K = (w - r) / r.
-
-K = {11.5: (0.1, 1.25), 24.0: (0.05, 1.25), 49.0: (0.025, 1.25), 9.0: (0.1, 1.0), 3.0: (0.25, 1.0), 1.0: (0.5, 1.0)}
-TABLE = {
-    0.1: (103.5, 216, 441, 81, 27, 9),
-    0.2: (46, 96, 196, 36, 12, 4),
-    0.3: (26.8, 56, 114, 21, 7, 2.3),
-    0.5: (11.5, 24, 49, 9, 3, 1),
-    0.7: (4.9, 10.3, 21, 3.9, 1.3, 0.4),
-    0.8: (2.9, 6, 12.2, 2.3, 0.8, 0.3),
-    0.9: (1.3, 2.7, 5.4, 1, 0.3, 0.1),
-}
-
-
-@pytest.mark.parametrize(("share", "row"), TABLE.items())
-def test_the_table_of_break_even(share: float, row: Sequence[float]) -> None:
-    for (k, (read_, write)), turns in zip(K.items(), row, strict=True):
-        assert (write - read_) / read_ == pytest.approx(k)
-        # The table is rounded to one digit behind the point, its larger numbers to none.
-        assert break_even(read_, write, 1000, 1000 * share) == pytest.approx(turns, abs=0.5 if turns > 30 else 0.051)
-    assert break_even(0.02, 1.0, 1000, 1000 * share) == pytest.approx(row[2], rel=0.01)  # DeepSeek
-
-
-@settings(max_examples=200, deadline=None)
-@given(
-    st.floats(0.02, 1),
-    st.floats(0, 2),
-    st.integers(2, 100_000),
-    st.floats(0.01, 1),
-    st.integers(1, 64),
-    st.integers(1, 200),
-)
-def test_break_even_is_where_two_bills_are_equal(
-    read_: float, more: float, behind: int, share: float, siblings: int, turns: int
-) -> None:
-    """Counted call by call: what is behind the first edit is written by one call and read by all others."""
-    write, removed = read_ + more, behind * share
-    calls = turns * siblings
-    without = calls * read_ * behind
-    pruned = write * (behind - removed) + (calls - 1) * read_ * (behind - removed)
-    needed = break_even(read_, write, behind, removed, siblings)
-    if abs(needed - turns) > 1e-6 * turns:
-        assert (needed < turns) == (pruned < without)
-
-
-@pytest.mark.parametrize(
-    ("args", "turns"),
-    [
-        ((0.1, 1.25, 1000, 0), inf),
-        ((0.1, 1.25, 1000, -5), inf),
-        ((0.1, 1.25, 1000, 1000), 0),
-        ((0.0, 1.0, 1000, 500), inf),
-        ((1.0, 1.0, 1000, 1), 0),
-        ((0.1, 1.25, 1000, 500, 0), 11.5),
-        ((0.1, 1.25, 1000, 500, 8), 11.5 / 8),
-    ],
-)
-def test_the_ends_of_break_even(args: tuple[float, ...], turns: float) -> None:
-    assert break_even(*args) == pytest.approx(turns)  # type: ignore[arg-type]
-
 
 # Deciding
 
@@ -176,7 +115,9 @@ def test_no_other_set_behind_a_point_saves_more_and_none_that_loses_is_made(
     assert saved(now) >= 0
     for place in range(len(proposed)):
         some = proposed[place:]
-        needed = break_even(terms.read, terms.write, at - some[0].start, sum(e.removed for e in some), siblings)
+        needed = turns_needed(
+            at - some[0].start, sum(e.removed for e in some), Rates(terms.write, terms.read, 0.0), siblings=siblings
+        )
         if needed * MARGIN <= turns:
             assert saved(now) >= saved(some) - 1e-6
 
