@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import sys
 import time
 from collections.abc import Sequence
@@ -99,8 +100,33 @@ def _run_serve(options: argparse.Namespace) -> int:
 
 def _replay(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    parser.add_argument("--strategy", default="none,exact", help="comma-separated: none, exact")
-    parser.add_argument("--model", help="price all requests as this model")
+    parser.add_argument(
+        "--strategy",
+        default="none,exact",
+        help="comma-separated: " + "; ".join(f"{name}: {told}" for name, told in replay.TOLD.items()),
+    )
+    parser.add_argument("--model", help="simulate and price all requests as this model")
+    parser.add_argument(
+        "--arrivals",
+        choices=replay.ARRIVALS,
+        default=replay.ARRIVALS[0],
+        help="as recorded, or the sessions of one task together",
+    )
+    parser.add_argument(
+        "--branches",
+        type=int,
+        default=1,
+        metavar="N",
+        help="send each request as N that differ in a short last message",
+    )
+    parser.add_argument(
+        "--hit", type=float, metavar="P", help="how often a best-effort cache is taken to have what it should, 0 to 1"
+    )
+    parser.add_argument(
+        "--calibrate", action="store_true", help="hold the simulated caches against recorded usage, and fit --hit to it"
+    )
+    parser.add_argument("--per-session", action="store_true", help="dollars by session, too")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write a page with plots")
     parser.add_argument("--config", type=Path, metavar="FILE", help="whose prices and life time of answers count")
     parser.add_argument(
         "--ttl", type=float, metavar="SECONDS", help="how long an answer is kept; else as --config says, else for ever"
@@ -125,6 +151,13 @@ def _run_replay(options: argparse.Namespace) -> int:
         json=options.json,
         prices=prices_of(settings, time.time()),
         counter=counter,
+        arrivals=options.arrivals,
+        branches=options.branches,
+        hit=options.hit,
+        calibrate=options.calibrate,
+        chances=lambda: random.Random(0).random,
+        per_session=options.per_session,
+        report=options.report,
     )
     return replay.run(asked, sys.stdout, sys.stderr)
 

@@ -18,7 +18,7 @@ import msgspec
 
 from adapters.chain import Blocks
 from adapters.prompt import Point
-from adapters.usage import Usage
+from adapters.usage import Usage, count
 from proxy.recorded_usage import usage_of
 
 OPEN_SESSIONS = 2000
@@ -66,6 +66,8 @@ class Recorded:
     """Of a trace: equal for equal requests. None where that cannot be known (such a request is never a hit)."""
     links: list[Point] | None = None
     """Of a trace: its prefix chain."""
+    static: int = 0
+    """Of a trace: tokens of tools and system prompt, where they are told."""
     prompt_tokens: int | None = None
     output_tokens: int | None = None
     usage: Usage | None = None
@@ -216,6 +218,7 @@ def _claude_code(line: Mapping[str, Any], history: History) -> Iterator[Recorded
     scope = name.encode() if line.get("hash_id_scope", "local") == "local" else b""
     # A sub-agent is a conversation of its own that starts at the time of its entry.
     agents: list[tuple[str, float, Any]] = [(name, 0.0, line["requests"])]
+    told = sum(count(line, member) for member in ("tool_tokens", "system_tokens"))
     found: list[Recorded] = []
     while agents:
         session, start, requests = agents.pop()
@@ -243,6 +246,7 @@ def _claude_code(line: Mapping[str, Any], history: History) -> Iterator[Recorded
                     model=model,
                     lengths=(entry.get("in"), entry.get("out")),
                     finish=_finish(entry.get("stop")),
+                    static=told if session == name else 0,  # those of sub-agents are others
                 )
             )
     yield from found
@@ -260,6 +264,7 @@ def _traced(
     model: str,
     lengths: tuple[Any, Any],
     finish: str,
+    static: int = 0,
 ) -> Recorded:
     prompt, output = lengths
     if not all(type(length) is int and 0 <= length <= LONGEST_PROMPT for length in lengths):
@@ -278,6 +283,7 @@ def _traced(
         model,
         identity=identity,
         links=chain.links(runs, prompt),
+        static=static,
         prompt_tokens=prompt,
         output_tokens=output,
         response=Response(None, finish),

@@ -1,49 +1,83 @@
 """What recorded traffic would have cost through this proxy: `warmgate replay`.
 
-Counting is conservative. A hit counts only while the recorded session could still have gone as it was recorded: once a
-hit was served an answer other than the recorded one, the later requests of that session would not have been the same.
-Hits of theirs are `uncertain` and count as requests to the provider, and their answers are not kept for anybody.
+Counting is conservative. A hit of the exact cache counts only while the recorded session could still have gone as it
+was recorded: once a hit was served an answer other than the recorded one, the later requests of that session would not
+have been the same. Hits of theirs are `uncertain` and count as requests to the provider, and their answers are not kept
+for anybody.
+
+`--json` prints one object; its members are stable, and more may be added:
+
+    files, requests, skipped_lines, prices {table, as_of}, notes [text]
+    arrivals    `recorded` or `together`
+    branches    variants that each recorded request was sent as
+    strategies  by name, see below
+    lower_bound {dollars, prompt_dollars, unpriced_requests, above_minimum}: `proxy.replay_bound`; null where no
+                strategy but `none` and `exact` was asked for
+    calibration {requests, explained, total_error, causes {cause: requests}}: the simulated provider held against
+                recorded usage (`proxy.calibrate`); null members unless that was asked for
+    sessions    {name: {strategy: dollars}}; only with `--per-session`
+
+A strategy has
+
+    requests, hits, hit_rate, uncertain_hits   of clients, and of the exact cache
+    extra_requests, extra_dollars   warm calls; their tokens and dollars are in the sums
+    tokens, dollars_by_class   {uncached, read, write_5m, write_1h, write_30m, write_12h, output}, each token in one
+    dollars          null where nothing has a price; `unpriced_requests` are missing from it
+    range            null, or {hit: [1.0, P], dollars: [least, most]} where a provider only does its best: all other
+                     members are those of P, the probability that a read succeeds
+    net              dollars less than `none`, negative where it is more; null where that is unknown
+    ttft_ms, latency_ms   {p50, p95} to the first and the last token, waiting included
+    waited           requests that waited for another
+    pruned_tokens    what hooks took out of prompts
+    hit_rate_real, hit_rate_warm   tokens read from the provider's cache, as a part of the prompts of clients' requests
+                     and of warm calls (null where there were none)
+    unread_writes    {tokens, dollars}: written, paid for and never read; dollars above plain input
+    misses           {cause: tokens}: why prompts were not read (`replay_outcome.CAUSES`)
+    above_minimum    {requests, dollars, prompt_dollars} of requests long enough to be cached; `prompt_dollars` leave
+                     out the answers. Warm calls are in the dollars and not in the requests
 """
 
 from __future__ import annotations
 
-import math
-from array import array
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 import msgspec
 
-from adapters.prefix_cache import MINIMUM, PrefixCache
 from adapters.prices import Prices
-from adapters.prompt import Prompt
+from adapters.prompt_caches import Chance
 from adapters.tokenizer import TokenCounter
-from adapters.usage import Usage
-from proxy.replay_facts import Fact, Survey, survey
-from proxy.replay_report import notes, reading, write_table
+from proxy.calibrate import Calibrator
+from proxy.replay_arrivals import ARRIVALS, Arrivals, arrivals_of
+from proxy.replay_bound import Bound, Served, bound_of
+from proxy.replay_facts import Survey, survey
+from proxy.replay_html import page
+from proxy.replay_notes import calibrated, notes
+from proxy.replay_outcome import Outcome, net, summary
+from proxy.replay_provider import Provider
+from proxy.replay_prune import Hooks, Pruner, built_in
+from proxy.replay_report import reading, write_table
+from proxy.replay_simulate import Setting, Simulation
+from proxy.replay_strategies import TOLD, Strategy, strategy_of, unknown
 from proxy.sessions import NotARecording
 
-STRATEGIES = ("none", "exact")
-"""`none`: every request goes to the provider. `exact`: our exact cache stands in front of it."""
+__all__ = ["ARRIVALS", "TOLD", "Hooks", "Options", "run"]
 
-FIRST_TOKEN, PREFILL, DECODE, HIT = 0.3, 10_000.0, 100.0, 0.0005
-"""The latency model: seconds to the first token of an empty prompt, tokens a second of a prompt (those not read from a
-cache) and of an answer, seconds of a hit. Round figures for large hosted models: a model, not a measurement."""
+ASSUMED_HIT = 0.87
+"""Probability that a read of a best-effort cache succeeds, where nobody says another: what one customer of OpenAI's
+came to who helped the routing (cookbook Prompt Caching 201, 2026; 0.60 before that)."""
 
-PREFIXES = 300_000
-"""Entries of the simulated prefix cache."""
-
-CLASSES = ("uncached", "read", "write_5m", "write_1h", "write_30m", "write_12h", "output")
+NOT_CALIBRATED: dict[str, Any] = {"requests": None, "explained": None, "total_error": None, "causes": {}}
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     files: Sequence[Path]
-    strategies: Sequence[str] = STRATEGIES
+    strategies: Sequence[str] = ("none", "exact")
     model: str | None = None
-    """Price every request as if it had gone to this model."""
+    """Price and simulate every request as if it had gone to this model."""
     ttl: float | None = None
     """Seconds that an answer is kept; None: for ever. A `cache.ttl` in a recorded body goes before it."""
     json: bool = False
@@ -51,52 +85,24 @@ class Options:
     """The table to price with, where the operator overrides some; None: the library's."""
     counter: TokenCounter | None = None
     """Counts the tokens that nobody reported; None: they are estimated."""
+    arrivals: str = "recorded"
+    branches: int = 1
+    hit: float | None = None
+    """Probability that a read of a best-effort cache succeeds; None: as calibrated, else `ASSUMED_HIT`."""
+    calibrate: bool = False
+    """Hold the simulated caches against the recorded usage first (`proxy.calibrate`)."""
+    chances: Callable[[], Chance] | None = None
+    """A new source of random numbers, the same each time. Without one, best-effort caches always do their best."""
+    per_session: bool = False
+    report: Path | None = None
+    """Where to write the report as a page."""
+    hooks: Hooks | None = None
+    """What `+prune` prunes with; None: all hooks that are built in, as they are by default."""
 
 
-class Kept(NamedTuple):
-    """An answer in the replayed cache."""
-
-    answer: bytes | None
-    ts: float | None
-    ttl: float | None
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What one strategy came to. Tokens and dollars are those of the requests that reached the provider."""
-
-    requests: int = 0
-    hits: int = 0
-    uncertain: int = 0
-    tokens: list[int] = field(default_factory=lambda: [0] * len(CLASSES))
-    dollars: float = 0.0
-    priced: int = 0
-    unpriced: dict[str, int] = field(default_factory=dict)
-    """Requests to models without a price, by model."""
-    first: array[float] = field(default_factory=lambda: array("d"))
-    """Seconds to the first token."""
-    whole: array[float] = field(default_factory=lambda: array("d"))
-    """Seconds to the last token."""
-
-    def hit(self) -> None:
-        self.requests += 1
-        self.hits += 1
-        self.first.append(HIT)
-        self.whole.append(HIT)
-
-    def sent(self, model: str, usage: Usage, prices: Prices) -> None:
-        self.requests += 1
-        for index, name in enumerate(CLASSES):
-            self.tokens[index] += getattr(usage, name)
-        cost = prices.cost(model, usage)
-        if cost is None:
-            self.unpriced[model] = self.unpriced.get(model, 0) + 1
-        else:
-            self.priced += 1
-            self.dollars += cost
-        first = FIRST_TOKEN + (usage.prompt - usage.read) / PREFILL
-        self.first.append(first)
-        self.whole.append(first + usage.output / DECODE)
+class Replayed(NamedTuple):
+    report: dict[str, Any]
+    outcomes: dict[str, Outcome]
 
 
 def run(options: Options, out: TextIO, err: TextIO, progress: bool = True) -> int:
@@ -104,14 +110,13 @@ def run(options: Options, out: TextIO, err: TextIO, progress: bool = True) -> in
 
     `progress`: show a bar on `err`, provided that is a terminal.
     """
-    unknown = [name for name in options.strategies if name not in STRATEGIES]
-    if unknown or not options.strategies:
-        what = f"no such strategy: {unknown[0]}" if unknown else "no strategy given"
-        err.write(f"warmgate replay: {what}; there are {', '.join(STRATEGIES)}\n")
+    if wrong := objection(options):
+        err.write(f"warmgate replay: {wrong}\n")
         return 2
+    calibrator = Calibrator() if options.calibrate else None
     try:
         with reading(options.files, err, progress) as advance:
-            found = survey(options.files, advance, options.counter)
+            found = survey(options.files, advance, options.counter, _pruner(options), calibrator)
     except NotARecording as error:
         err.write(f"warmgate replay: {error}\n")
         return 2
@@ -119,94 +124,109 @@ def run(options: Options, out: TextIO, err: TextIO, progress: bool = True) -> in
         err.write(f"{skipped} (skipped)\n")
     if found.skipped_lines > len(found.skipped):
         err.write(f"... and {found.skipped_lines - len(found.skipped)} more lines skipped\n")
-    report = report_of(options, found)
+    replayed = replay(options, found, calibrator)
+    if options.report is not None:
+        try:
+            options.report.write_text(page(replayed.report, replayed.outcomes), encoding="utf-8")
+        except OSError as error:
+            err.write(f"warmgate replay: {options.report}: {error.strerror or error}\n")
+            return 2
     if options.json:
-        out.write(msgspec.json.encode(report).decode() + "\n")
+        out.write(msgspec.json.encode(replayed.report).decode() + "\n")
     else:
-        write_table(report, out)
+        write_table(replayed.report, out)
     return 0
 
 
-def report_of(options: Options, found: Survey) -> dict[str, Any]:
-    """The report as `--json` prints it; its members are stable."""
+def _pruner(options: Options) -> Pruner | None:
+    """None where no strategy prunes."""
+    if not any(strategy.prune for name in options.strategies if (strategy := strategy_of(name)) is not None):
+        return None
+    hooks = options.hooks or built_in()
+    return Pruner(hooks._replace(model=options.model))
+
+
+def objection(options: Options) -> str:
+    """What is wrong with the arguments; empty where nothing is."""
+    if wrong := unknown(options.strategies):
+        return wrong
+    if options.arrivals not in ARRIVALS:
+        return f"no such arrivals: {options.arrivals}; there are {', '.join(ARRIVALS)}"
+    if not 1 <= options.branches <= 1000:
+        return "branches: must be from 1 to 1000"
+    if options.hit is not None and not 0.0 <= options.hit <= 1.0:
+        return "hit: must be a probability, from 0 to 1"
+    return ""
+
+
+def replay(options: Options, found: Survey, calibrator: Calibrator | None = None) -> Replayed:
     prices = options.prices or Prices()
-    names = dict.fromkeys(options.strategies)
-    outcomes = {name: simulate(found.facts, name, prices, model=options.model, ttl=options.ttl) for name in names}
-    strategies = {name: _summary(outcome) for name, outcome in outcomes.items()}
-    unpriced = {model for outcome in outcomes.values() for model in outcome.unpriced}
-    return {
+    calibration = calibrator.result(prices) if calibrator is not None else None
+    if calibration is not None and calibration.fit is not None and options.hit is None:
+        options = replace(options, hit=min(1.0, calibration.fit.reused))
+    strategies = [each for name in dict.fromkeys(options.strategies) if (each := strategy_of(name)) is not None]
+    arrivals = arrivals_of(found, options.arrivals == "together")
+    outcomes: dict[str, Outcome] = {}
+    told: dict[str, dict[str, Any]] = {}
+    for strategy in strategies:
+        outcomes[strategy.name], told[strategy.name] = _strategy(options, found, arrivals, strategy, prices)
+    net(told)
+    bound = None
+    if any(strategy.how != "none" for strategy in strategies):
+        bound = _bound(options, found, arrivals, prices)
+    report = {
         "files": [str(path) for path in options.files],
         "requests": len(found.facts),
         "skipped_lines": found.skipped_lines,
         "prices": {"table": prices.table, "as_of": prices.as_of},
-        "strategies": strategies,
-        "notes": notes(found, strategies, unpriced=unpriced, ttl=options.ttl, model=options.model),
+        "arrivals": options.arrivals,
+        "branches": options.branches,
+        "strategies": told,
+        "lower_bound": bound.told() if bound is not None else None,
+        "calibration": calibration.report() if calibration is not None else NOT_CALIBRATED,
+        "notes": [
+            *notes(found, told, outcomes, options.model, options.ttl, options.arrivals, options.branches),
+            *(calibrated(calibration) if calibration is not None else ()),
+        ],
     }
+    if options.per_session:
+        report["sessions"] = _sessions(found, outcomes)
+    return Replayed(report, outcomes)
 
 
-def simulate(facts: Sequence[Fact], strategy: str, prices: Prices, *, model: str | None, ttl: float | None) -> Outcome:
-    """Runs the requests, which stand in the order of their times, against a cold cache."""
-    outcome = Outcome()
-    provider = PrefixCache(max_entries=PREFIXES)
-    answers: dict[bytes, Kept] = {}
-    diverged: set[int] = set()
-    for fact in facts:
-        key = fact.key if strategy == "exact" else None
-        kept = answers.get(key) if key is not None else None
-        if kept is not None and _serves(kept, fact):
-            if fact.session not in diverged:
-                if kept.answer is None or kept.answer != fact.answer:
-                    diverged.add(fact.session)
-                outcome.hit()
-                continue
-            outcome.uncertain += 1
-        outcome.sent(model or fact.model, _billed(fact, provider), prices)
-        if key is not None and fact.storable and fact.session not in diverged:
-            asked = fact.controls.ttl
-            answers[key] = Kept(fact.answer, fact.ts, asked if asked is not None else ttl)
-    return outcome
+def _strategy(
+    options: Options, found: Survey, arrivals: Arrivals, strategy: Strategy, prices: Prices
+) -> tuple[Outcome, dict[str, Any]]:
+    """One strategy; twice, where a provider only does its best."""
+    hooks = options.hooks or built_in()
+    setting = Setting(strategy, options.model, options.ttl, options.branches, hooks.options.turns)
+
+    def simulated(hit: float) -> Outcome:
+        outcome = Outcome()
+        chance = options.chances() if options.chances is not None else None
+        provider = Provider(prices, outcome, hit=hit, chance=chance)
+        return Simulation(found.facts, arrivals, setting, prices, provider, outcome).run()
+
+    best = simulated(1.0)
+    hit = ASSUMED_HIT if options.hit is None else options.hit
+    if not best.best_effort or options.chances is None or hit == 1.0:
+        return best, {**summary(best), "range": None}
+    outcome = simulated(hit)
+    span = [round(each.dollars, 9) for each in (best, outcome)] if outcome.known else [None, None]
+    return outcome, {**summary(outcome), "range": {"hit": [1.0, hit], "dollars": span}}
 
 
-def _serves(kept: Kept, fact: Fact) -> bool:
-    if fact.controls.no_cache:
-        return False
-    if kept.ts is None or fact.ts is None:
-        return True
-    limits = [limit for limit in (kept.ttl, fact.controls.max_age) if limit is not None]
-    return all(fact.ts - kept.ts < limit for limit in limits)
+def _bound(options: Options, found: Survey, arrivals: Arrivals, prices: Prices) -> Bound:
+    provider, served = Provider(prices, Outcome()), list[Served]()
+    plain = Setting(Strategy("none", "none"), options.model, options.ttl, options.branches)
+    Simulation(found.facts, arrivals, plain, prices, provider, Outcome(), ideal=served).run()
+    return bound_of(served, provider, prices)
 
 
-def _billed(fact: Fact, provider: PrefixCache) -> Usage:
-    """Usage as it was recorded, or as the provider's automatic prefix cache would have made it."""
-    if fact.links is None:
-        return fact.usage
-    # Without times nothing is ever forgotten: one and the same moment for all such requests.
-    now = fact.ts or 0.0
-    read = min(provider.lookup_and_store(Prompt(tuple(fact.links), MINIMUM), now, now).read, fact.usage.prompt)
-    return fact.usage._replace(uncached=fact.usage.prompt - read, read=read)
-
-
-def _summary(outcome: Outcome) -> dict[str, Any]:
-    # Where nothing that was sent has a price there is no sum; where some of it has, the sum is a part and says so.
-    known = outcome.priced or not outcome.unpriced
-    return {
-        "requests": outcome.requests,
-        "hits": outcome.hits,
-        "hit_rate": round(outcome.hits / outcome.requests, 6) if outcome.requests else 0.0,
-        "uncertain_hits": outcome.uncertain,
-        "extra_requests": 0,
-        "tokens": dict(zip(CLASSES, outcome.tokens, strict=True)),
-        "dollars": round(outcome.dollars, 9) if known else None,
-        "unpriced_requests": sum(outcome.unpriced.values()),
-        "latency_ms": _percentiles(outcome.whole),
-        "ttft_ms": _percentiles(outcome.first),
-    }
-
-
-def _percentiles(seconds: array[float]) -> dict[str, float]:
-    """Nearest rank: a value that occurred."""
-    ordered = sorted(seconds)
-    return {
-        f"p{percent}": round(1000 * ordered[math.ceil(len(ordered) * percent / 100) - 1], 3) if ordered else 0.0
-        for percent in (50, 95)
-    }
+def _sessions(found: Survey, outcomes: Mapping[str, Outcome]) -> dict[str, dict[str, float]]:
+    """Dollars by session and strategy. Sessions of one name (in several files) are numbered."""
+    told: dict[str, dict[str, float]] = {}
+    for number, name in enumerate(found.sessions):
+        unique = name if name not in told else f"{name} ({number})"
+        told[unique] = {strategy: round(each.sessions.get(number, 0.0), 9) for strategy, each in outcomes.items()}
+    return told

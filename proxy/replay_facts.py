@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from adapters.anthropic_messages import ANTHROPIC_MESSAGES
-from adapters.chain import chain, extend
+from adapters.chain import STEP
 from adapters.errors import Refused
 from adapters.openai_chat import OPENAI_CHAT
 from adapters.openai_responses import OPENAI_RESPONSES
@@ -23,7 +24,10 @@ from adapters.vocabulary import PLAIN, Call, Controls, Dialect
 from cache.controls import controls_of
 from cache.key import canonical, key_of
 from cache.policy import Policy
+from proxy.calibrate import Calibrator
 from proxy.importers import OPEN_SESSIONS
+from proxy.replay_points import Talk, points_of
+from proxy.replay_prune import Prunable, Pruner
 from proxy.sessions import Recorded, Skipped, read_file
 
 STORABLE = ("stop", "tool_calls", "")
@@ -50,13 +54,19 @@ class Fact(NamedTuple):
     key: bytes | None
     """Equal for equal requests; None where that is unknown (such a request is never a hit)."""
     usage: Usage
-    links: Sequence[Point] | None
-    """The prefix chain, where the provider's cache has to be simulated because nobody recorded what it did."""
+    points: Sequence[Point]
+    """Its prompt, as far as it is known; empty where only its length is. One conversation shares the objects."""
+    recorded: bool
+    """Whether `usage` says what the provider's cache did."""
     answer: bytes | None
     """Digest of the recorded answer; None where its words are not known."""
     storable: bool
     """Whether the cache would keep the recorded answer. No recorded answer: it may have been an error, so no."""
     controls: Controls
+    follows: bool = False
+    """Whether it goes on from the request before it in its session, and so cannot have been sent before the answer."""
+    prunable: Prunable | None = None
+    """What hooks would take out; None unless they were asked."""
 
 
 @dataclass(slots=True)
@@ -64,6 +74,8 @@ class Survey:
     """The facts of all files, in the order of their times, and counts of what limits the result."""
 
     facts: list[Fact] = field(default_factory=list)
+    sessions: list[str] = field(default_factory=list)
+    """Their names, by number."""
     skipped: list[Skipped] = field(default_factory=list)
     skipped_lines: int = 0
     untimed: int = 0
@@ -80,43 +92,41 @@ class Survey:
     dollars: float = 0.0
     """What the recordings themselves say they cost."""
     counter: TokenCounter | None = None
+    pruner: Pruner | None = None
 
     def count(self, text: str, model: str) -> int:
         return estimate(text) if self.counter is None else self.counter.count(text, model).tokens
 
 
-@dataclass(slots=True)
-class Talk:
-    """A session while it is read: its last messages and their chain, so that only new messages are counted."""
-
-    number: int
-    ts: float | None = None
-    head: tuple[Any, Any] = (None, None)
-    """Model and tools, as the last request had them."""
-    messages: list[Any] = field(default_factory=list)
-    links: list[Point] = field(default_factory=list)
-
-
-def survey(files: Sequence[Path], progress: Callable[[Path, int], None], counter: TokenCounter | None = None) -> Survey:
+def survey(
+    files: Sequence[Path],
+    progress: Callable[[Path, int], None],
+    counter: TokenCounter | None = None,
+    pruner: Pruner | None = None,
+    calibrator: Calibrator | None = None,
+) -> Survey:
     """Reads the files. Requests without a time follow those with one, in the order of the files.
 
-    `progress` is told how many bytes of which file have been read; `counter` counts what nobody reported. Raises
-    `NotARecording`.
+    `progress` is told how many bytes of which file have been read; `counter` counts what nobody reported;
+    `pruner` is shown all requests whose texts are there, `calibrator` all. Raises `NotARecording`.
     """
-    found = Survey(counter=counter)
-    begun = 0
+    found = Survey(counter=counter, pruner=pruner)
     for path in files:
         # A session belongs to its file: names such as "1" are no evidence that two recordings are one.
         talks: OrderedDict[str, Talk] = OrderedDict()
+        if calibrator is not None:
+            calibrator.file()
         for recorded in read_file(path, partial(_skip, found), partial(progress, path)):
             talk = talks.get(recorded.session)
             if talk is None:
-                talk = talks[recorded.session] = Talk(begun)
-                begun += 1
+                talk = talks[recorded.session] = Talk(len(found.sessions))
+                found.sessions.append(recorded.session)
                 if len(talks) > OPEN_SESSIONS:
                     talks.popitem(last=False)
             talks.move_to_end(recorded.session)
             found.facts.append(_fact(recorded, talk, found))
+            if calibrator is not None:
+                calibrator.add(recorded)
     found.facts.sort(key=_when)
     return found
 
@@ -135,12 +145,13 @@ def _fact(recorded: Recorded, talk: Talk, found: Survey) -> Fact:
     if recorded.ts is not None:
         talk.ts = recorded.ts if talk.ts is None else max(talk.ts, recorded.ts)
     controls = _controls(recorded.body)
-    usage, links = _usage(recorded, talk, partial(found.count, model=recorded.model))
+    begun = bool(talk.points)
+    usage, points = _usage(recorded, talk, partial(found.count, model=recorded.model))
     response = recorded.response
     known = response is not None and response.message is not None
     found.untimed += talk.ts is None
     found.estimated += usage.estimated
-    found.simulated += links is not None
+    found.simulated += recorded.usage is None and bool(points)
     found.blind += recorded.body is None and recorded.identity is None
     found.unanswered += response is None
     found.wordless += response is not None and not known
@@ -153,11 +164,20 @@ def _fact(recorded: Recorded, talk: Talk, found: Survey) -> Fact:
         recorded.model,
         _key(recorded, controls),
         usage,
-        links,
+        points,
+        recorded.usage is not None,
         _digest(canonical(response.message)) if response is not None and known else None,
         response is not None and response.finish_reason in STORABLE and not controls.no_store,
         controls,
+        talk.grew if recorded.body is not None else begun,
+        _prunable(recorded, talk, found.pruner),
     )
+
+
+def _prunable(recorded: Recorded, talk: Talk, pruner: Pruner | None) -> Prunable | None:
+    if pruner is None or recorded.body is None or recorded.route not in ROUTES:
+        return None
+    return pruner.look(recorded.body, ROUTES[recorded.route][1].name, recorded.model, talk)
 
 
 def _key(recorded: Recorded, controls: Controls) -> bytes | None:
@@ -186,35 +206,32 @@ def _controls(body: Mapping[str, Any] | None) -> Controls:
         return PLAIN
 
 
-def _usage(recorded: Recorded, talk: Talk, count: Counting) -> tuple[Usage, list[Point] | None]:
-    """Recorded usage as it is; else the length of the prompt, uncached, with the chain to simulate the cache on."""
-    if recorded.usage is not None:
-        return recorded.usage, None
+def _usage(recorded: Recorded, talk: Talk, count: Counting) -> tuple[Usage, Sequence[Point]]:
+    """Recorded usage as it is, else the length of the prompt, uncached; and the points of the prompt."""
+    usage = recorded.usage
     if recorded.body is None:
-        return Usage(uncached=recorded.prompt_tokens or 0, output=recorded.output_tokens or 0), recorded.links
-    links = _links(recorded.body, recorded.tenant.encode(), talk, count)
+        counted = usage or Usage(uncached=recorded.prompt_tokens or 0, output=recorded.output_tokens or 0)
+        talk.points = _traced(recorded.links or [], recorded.static)
+        return counted, talk.points
+    prompt = usage.prompt if usage is not None and usage.prompt else None
+    points = points_of(recorded.body, recorded.tenant.encode(), talk, count, prompt)
+    if usage is not None:
+        return usage, points
     message = recorded.response.message if recorded.response else None
     output = estimate_message(message, count) if message is not None else 0
-    return Usage(uncached=links[-1].tokens, output=output, estimated=True), links
+    return Usage(uncached=points[-1].tokens, output=output, estimated=True), points
 
 
-def _links(body: Mapping[str, Any], salt: bytes, talk: Talk, count: Counting) -> list[Point]:
-    messages = body.get("messages", body.get("input"))
-    if not isinstance(messages, list):
-        messages = [messages]
-    model, tools = body.get("model"), body.get("tools")
-    if talk.links and model == talk.head[0] and tools is talk.head[1]:
-        # Readers give equal messages (and tools) of a session as one object.
-        shared = 0
-        for old, new in zip(talk.messages, messages, strict=False):
-            if old is not new:
-                break
-            shared += 1
-        talk.links = extend(talk.links[: 1 + shared], messages[shared:], count)
-    else:
-        talk.links = chain({**body, "messages": messages}, salt, count)
-    talk.head, talk.messages = (model, tools), messages
-    return talk.links
+def _traced(links: list[Point], static: int) -> list[Point]:
+    """The points of a trace, the end of its tools and system prompt told from the others."""
+    place = bisect_right(links, static, key=_tokens) - 1 if static else -1
+    if place >= 0 and links[place].tokens > static - STEP:
+        links[place] = links[place]._replace(edge="system")
+    return links
+
+
+def _tokens(point: Point) -> int:
+    return point.tokens
 
 
 def _digest(data: bytes) -> bytes:

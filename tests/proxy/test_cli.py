@@ -29,7 +29,21 @@ def run(*arguments: str) -> int:
     [
         ((), ["serve", "replay", "config", "demo"]),
         (("serve",), ["--config", "--host", "--port", "--workers", "--upstream", "--record", "--log", "--log-level"]),
-        (("replay",), ["FILE", "--strategy", "--model", "--ttl", "--json"]),
+        (
+            ("replay",),
+            [
+                "FILE",
+                "--strategy",
+                "--model",
+                "--arrivals",
+                "--branches",
+                "--hit",
+                "--calibrate",
+                "--report",
+                "--ttl",
+                "--json",
+            ],
+        ),
         (("config",), ["check", "show"]),
         (("config", "check"), ["file"]),
         (("config", "show"), ["file"]),

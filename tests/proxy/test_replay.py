@@ -5,40 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from adapters.prices import Prices
-from adapters.prompt import Point
-from adapters.usage import Usage
-from adapters.vocabulary import PLAIN, Controls
-from proxy.replay import HIT, Options, Outcome, run, simulate
-from proxy.replay_facts import Fact
+from proxy.replay import ASSUMED_HIT, Options, run
+from proxy.replay_outcome import CAUSES
 
 DATA = Path(os.environ.get("WARMGATE_DATA") or Path(__file__).resolve().parents[2].parent / "shared" / "data")
 PRICES = Prices({"m": {"input": 1.0, "output": 10.0, "cache_read": 0.1}})
-
-
-def fact(session: int, key: str, answer: str | None = "a", *, ts: float | None = 0.0, **more: Any) -> Fact:
-    return Fact(
-        session=session,
-        ts=ts,
-        model=more.get("model", "m"),
-        key=key.encode() if key else None,
-        usage=more.get("usage", Usage(1_000_000)),
-        links=more.get("links"),
-        answer=answer.encode() if answer is not None else None,
-        storable=more.get("storable", True),
-        controls=more.get("controls", PLAIN),
-    )
-
-
-def exact(*facts: Fact, ttl: float | None = None) -> Outcome:
-    return simulate(facts, "exact", PRICES, model=None, ttl=ttl)
-
-
-def counts(outcome: Outcome) -> tuple[int, int]:
-    return outcome.hits, outcome.uncertain
 
 
 def replayed(directory: Path, *lines: Any, **options: Any) -> dict[str, Any]:
@@ -58,92 +31,6 @@ def real(name: str, **options: Any) -> dict[str, Any]:
     assert run(Options([path], json=True, **options), out, io.StringIO()) == 0
     report: dict[str, Any] = json.loads(out.getvalue())
     return report
-
-
-def test_a_repeat_is_a_hit_and_costs_nothing() -> None:
-    facts = [fact(0, "k"), fact(1, "k"), fact(2, "l")]
-    none = simulate(facts, "none", PRICES, model=None, ttl=None)
-    assert (counts(none), none.dollars) == ((0, 0), pytest.approx(3))
-    some = exact(*facts)
-    assert (counts(some), some.dollars, some.tokens[0]) == ((1, 0), pytest.approx(2), 2_000_000)
-    assert min(some.whole) == min(some.first) == HIT
-
-
-def test_after_another_answer_the_session_is_uncertain() -> None:
-    """b hit what a stored and got another answer than recorded: what b asked later would have been another thing."""
-    facts = [fact(0, "k", "a"), fact(0, "l"), fact(1, "k", "b"), fact(1, "l"), fact(1, "l"), fact(2, "l")]
-    outcome = exact(*facts)
-    assert (counts(outcome), outcome.dollars) == ((2, 2), pytest.approx(4))
-
-
-def test_after_the_same_answer_it_goes_on() -> None:
-    assert counts(exact(fact(0, "k"), fact(0, "l"), fact(1, "k"), fact(1, "l"))) == (2, 0)
-
-
-def test_an_answer_of_unknown_words_ends_what_is_certain() -> None:
-    assert counts(exact(fact(0, "k", None), fact(0, "l"), fact(1, "k", None), fact(1, "l"))) == (1, 1)
-
-
-def test_what_a_session_said_after_it_diverged_is_kept_for_nobody() -> None:
-    facts = [fact(0, "k", "a"), fact(1, "k", "b"), fact(1, "new"), fact(2, "new"), fact(3, "new")]
-    assert counts(exact(*facts)) == (2, 0)  # k for 1, and for 3 what 2 stored
-
-
-def test_what_is_not_stored_never_hits() -> None:
-    assert counts(exact(fact(0, "k", storable=False), fact(1, "k"), fact(2, "k"))) == (1, 0)
-    assert counts(exact(fact(0, ""), fact(1, ""))) == (0, 0)
-
-
-def test_time_to_live() -> None:
-    facts = [fact(0, "k", ts=0.0), fact(1, "k", ts=59.0), fact(2, "k", ts=60.0), fact(3, "k", ts=119.0)]
-    assert counts(exact(*facts, ttl=60.0)) == (2, 0)  # the third asks again and stores anew
-    assert counts(exact(*facts)) == (3, 0)
-    untimed = [fact(0, "k", ts=None), fact(1, "k", ts=None)]
-    assert counts(exact(*untimed, ttl=0.001)) == (1, 0)
-
-
-def test_controls_of_the_recorded_request() -> None:
-    fresh = Controls(no_cache=True)
-    assert counts(exact(fact(0, "k"), fact(1, "k", controls=fresh), fact(2, "k"))) == (1, 0)
-    young = Controls(max_age=5.0)
-    assert counts(exact(fact(0, "k", ts=0.0), fact(1, "k", ts=9.0, controls=young))) == (0, 0)
-    brief = Controls(ttl=5.0)
-    assert counts(exact(fact(0, "k", ts=0.0, controls=brief), fact(1, "k", ts=9.0), ttl=100.0)) == (0, 0)
-
-
-def test_a_hit_does_not_warm_the_providers_cache() -> None:
-    links = [Point(b"p", 2048)]
-    usage = Usage(2048)
-
-    def ask(session: int, key: str, ts: float) -> Fact:
-        return fact(session, key, ts=ts, links=links, usage=usage)
-
-    facts = [ask(0, "k", 0.0), ask(1, "k", 200.0), ask(2, "l", 400.0)]
-    none = simulate(facts, "none", PRICES, model=None, ttl=None)
-    assert none.tokens[:2] == [2048, 2 * 2048]
-    # The second is a hit, so that at 400 s nobody has used the prefix for 400 s.
-    assert exact(*facts).tokens[:2] == [2 * 2048, 0]
-
-
-def test_latency_is_the_model_that_is_stated() -> None:
-    outcome = simulate(
-        [fact(0, "k", usage=Usage(10_000, 90_000, 5_000, 5_000, 100))], "none", PRICES, model=None, ttl=None
-    )
-    assert list(outcome.first) == [pytest.approx(0.3 + 2.0)]
-    assert list(outcome.whole) == [pytest.approx(0.3 + 2.0 + 1.0)]
-
-
-@settings(max_examples=150)
-@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from("kl"), st.sampled_from("ab"), st.booleans()), max_size=25))
-def test_sums_hold(shape: list[tuple[int, str, str, bool]]) -> None:
-    facts = [fact(s, k, a, ts=float(n), storable=keep) for n, (s, k, a, keep) in enumerate(shape)]
-    none = simulate(facts, "none", PRICES, model=None, ttl=None)
-    outcome = exact(*facts)
-    assert outcome.requests == none.requests == len(facts)
-    assert outcome.tokens[0] == 1_000_000 * (len(facts) - outcome.hits)
-    assert outcome.dollars == pytest.approx(none.dollars - outcome.hits)
-    repeats = len(facts) - len({one.key for one in facts})
-    assert outcome.hits + outcome.uncertain <= repeats
 
 
 def line(session: str, text: str, **more: Any) -> dict[str, Any]:
@@ -171,7 +58,9 @@ def test_every_class_of_tokens_is_in_the_report(tmp_path: Path) -> None:
 def test_the_members_of_the_report_are_stable(tmp_path: Path) -> None:
     usage = {"prompt_tokens": 1000, "completion_tokens": 100}
     report = replayed(tmp_path, line("a", "x", usage=usage), line("b", "x", usage=usage))
-    assert list(report) == ["files", "requests", "skipped_lines", "prices", "strategies", "notes"]
+    members = "files requests skipped_lines prices arrivals branches strategies lower_bound calibration notes"
+    assert list(report) == members.split()
+    misses = dict.fromkeys(CAUSES, 0)
     assert report["strategies"] == {
         "none": {
             "requests": 2,
@@ -181,9 +70,20 @@ def test_the_members_of_the_report_are_stable(tmp_path: Path) -> None:
             "extra_requests": 0,
             "tokens": tokens(uncached=2000, output=200),
             "dollars": 0.004,
+            "dollars_by_class": tokens(uncached=0.002, output=0.002),
+            "extra_dollars": 0.0,
             "unpriced_requests": 0,
             "latency_ms": {"p50": 1400.0, "p95": 1400.0},
             "ttft_ms": {"p50": 400.0, "p95": 400.0},
+            "waited": 0,
+            "pruned_tokens": 0,
+            "hit_rate_real": 0.0,
+            "hit_rate_warm": None,
+            "unread_writes": {"tokens": 0, "dollars": 0.0},
+            "misses": misses | {"cold": 1000, "in_flight": 1000},
+            "above_minimum": {"requests": 0, "dollars": 0.0, "prompt_dollars": 0.0},
+            "range": None,
+            "net": 0.0,
         },
         "exact": {
             "requests": 2,
@@ -193,12 +93,119 @@ def test_the_members_of_the_report_are_stable(tmp_path: Path) -> None:
             "extra_requests": 0,
             "tokens": tokens(uncached=1000, output=100),
             "dollars": 0.002,
+            "dollars_by_class": tokens(uncached=0.001, output=0.001),
+            "extra_dollars": 0.0,
             "unpriced_requests": 0,
             "latency_ms": {"p50": 0.5, "p95": 1400.0},
             "ttft_ms": {"p50": 0.5, "p95": 400.0},
+            "waited": 0,
+            "pruned_tokens": 0,
+            "hit_rate_real": 0.0,
+            "hit_rate_warm": None,
+            "unread_writes": {"tokens": 0, "dollars": 0.0},
+            "misses": misses | {"cold": 1000},
+            "above_minimum": {"requests": 0, "dollars": 0.0, "prompt_dollars": 0.0},
+            "range": None,
+            "net": 0.002,
         },
     }
+    assert report["lower_bound"] is None
+    assert report["calibration"] == {"requests": None, "explained": None, "total_error": None, "causes": {}}
     assert report["prices"]["table"].startswith("genai-prices")
+
+
+def test_strategies_that_warm_come_with_the_lower_bound(tmp_path: Path) -> None:
+    long = "word " * 3000
+    lines = [line(name, long, model="claude-sonnet-5") for name in "abcd"]
+    report = replayed(tmp_path, *lines, strategies=["none", "naive", "leader"], model="claude-sonnet-5")
+    strategies, bound = report["strategies"], report["lower_bound"]
+    assert list(bound) == ["dollars", "prompt_dollars", "unpriced_requests", "above_minimum"]
+    assert 0 < bound["dollars"] < strategies["leader"]["dollars"] * 1.000001
+    assert strategies["leader"]["net"] > 0 > strategies["naive"]["net"]
+    assert any("more than plain forwarding: naive." in note for note in report["notes"])
+
+
+def test_branches_and_sessions(tmp_path: Path) -> None:
+    lines = [line("a", "x"), line("b", "y")]
+    report = replayed(tmp_path, *lines, strategies=["none", "leader"], branches=4, per_session=True)
+    assert report["branches"] == 4
+    assert report["strategies"]["none"]["requests"] == 8
+    assert set(report["sessions"]) == {"a", "b"}
+    total = sum(session["none"] for session in report["sessions"].values())
+    assert total == pytest.approx(report["strategies"]["none"]["dollars"])
+
+
+def test_a_best_effort_provider_gives_a_range(tmp_path: Path) -> None:
+    words = "word " * 4000
+    turns = [[words], [words, "more"], [words, "more", "and more"], [words, "more", "and more", "still"]]
+    lines = [
+        {**line("a", "", model="gpt-4o"), "seq": number, "ts": 60.0 * number}
+        | {"request": {"model": "gpt-4o", "messages": [{"role": "user", "content": text} for text in texts]}}
+        for number, texts in enumerate(turns)
+    ]
+
+    def asked(**options: Any) -> dict[str, Any]:
+        strategy: dict[str, Any] = replayed(tmp_path, *lines, strategies=["none"], **options)["strategies"]["none"]
+        return strategy
+
+    sure = asked()
+    assert sure["range"] is None
+    spread = asked(chances=lambda: lambda: 0.5, hit=0.0)
+    assert spread["range"] == {"hit": [1.0, 0.0], "dollars": [sure["dollars"], spread["dollars"]]}
+    assert spread["dollars"] > sure["dollars"]
+    assert spread["tokens"]["read"] == 0
+    assert asked(chances=lambda: lambda: 0.5)["range"]["hit"] == [1.0, ASSUMED_HIT]
+
+
+def test_calibration_comes_first_and_gives_the_probability(tmp_path: Path) -> None:
+    words = "word " * 4000
+    lines = []
+    for number in range(6):
+        texts = [words, *(f"more {turn}" for turn in range(number))]
+        messages = [{"role": "user", "content": text} for text in texts]
+        read = 4096 if number % 2 else 0
+        usage = {"prompt_tokens": 4200 + 10 * number, "prompt_tokens_details": {"cached_tokens": read}}
+        asked = {"request": {"model": "gpt-4o", "messages": messages}, "usage": {**usage, "completion_tokens": 5}}
+        lines.append({**line("a", ""), "seq": number, "ts": 60.0 * number, **asked})
+    options: dict[str, Any] = {"strategies": ["none", "auto"], "calibrate": True, "chances": lambda: lambda: 0.5}
+    report = replayed(tmp_path, *lines, **options)
+    calibration = report["calibration"]
+    assert (calibration["requests"], calibration["explained"]) == (6, 4)
+    assert sum(calibration["causes"].values()) == 2
+    assert report["strategies"]["auto"]["range"]["hit"] == [1.0, pytest.approx(0.6, abs=0.01)]
+    assert any("4 of 6 requests explained" in note for note in report["notes"])
+    assert replayed(tmp_path, *lines, **options, hit=0.25)["strategies"]["auto"]["range"]["hit"] == [1.0, 0.25]
+
+
+def test_calibration_without_anything_to_hold_it_against(tmp_path: Path) -> None:
+    report = replayed(tmp_path, line("a", "x"), calibrate=True)
+    assert report["calibration"]["requests"] == 0
+    assert any("no request carries both usage" in note for note in report["notes"])
+
+
+def test_a_page_is_written_or_it_is_said_why_not(tmp_path: Path) -> None:
+    replayed(tmp_path, line("a", "x"), report=tmp_path / "out.html")
+    assert (tmp_path / "out.html").read_text().startswith("<!doctype html>")
+    out, err = io.StringIO(), io.StringIO()
+    wrong = tmp_path / "absent" / "out.html"
+    assert run(Options([tmp_path / "r.jsonl"], prices=PRICES, report=wrong), out, err) == 2
+    assert str(wrong) in err.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"arrivals": "never"}, "no such arrivals: never; there are recorded, together"),
+        ({"branches": 0}, "branches: must be"),
+        ({"branches": 10**9}, "branches: must be"),
+        ({"hit": 1.5}, "hit: must be"),
+        ({"hit": float("nan")}, "hit: must be"),
+    ],
+)
+def test_what_is_wrong_with_the_arguments(options: dict[str, Any], said: str, tmp_path: Path) -> None:
+    err = io.StringIO()
+    assert run(Options([tmp_path / "x"], **options), io.StringIO(), err) == 2
+    assert said in err.getvalue()
 
 
 def test_an_unknown_price_is_null_and_never_zero(tmp_path: Path) -> None:
@@ -270,3 +277,40 @@ def test_real_lengths_are_never_hits() -> None:
     strategies = real("azure_llm_code_2023.csv.gz")["strategies"]
     assert strategies["exact"]["hits"] == strategies["none"]["tokens"]["read"] == 0
     assert strategies["exact"]["requests"] == 8_819
+
+
+def test_trials_started_together() -> None:
+    """Siblings share the static part only: breakpoints alone are nearly as good as it gets."""
+    report = real(
+        "tau_airline.delta.jsonl.gz",
+        model="claude-sonnet-5",
+        arrivals="together",
+        strategies=["none", "naive", "leader", "call", "auto"],
+    )
+    dollars = {name: strategy["dollars"] for name, strategy in report["strategies"].items()}
+    bound = report["lower_bound"]["dollars"]
+    assert bound < dollars["leader"] < 1.005 * bound
+    assert dollars["naive"] < 1.016 * bound
+    assert dollars["auto"] <= min(dollars["naive"], dollars["leader"], dollars["call"])
+
+
+def test_bursts_over_fresh_contexts() -> None:
+    """Hours lie between the turns: each turn is a context of its own, where it is long enough to be cached."""
+    report = real(
+        "mtragun.jsonl.gz",
+        model="claude-sonnet-5",
+        branches=8,
+        strategies=["none", "naive", "leader", "call"],
+    )
+    bound, strategies = report["lower_bound"], report["strategies"]
+    assert strategies["leader"]["dollars"] < 1.01 * bound["dollars"]
+    assert strategies["call"]["dollars"] < 1.01 * bound["dollars"] + strategies["call"]["extra_dollars"]
+    large = bound["above_minimum"]["prompt_dollars"]
+    assert strategies["naive"]["above_minimum"]["prompt_dollars"] > 4 * large
+    assert strategies["leader"]["above_minimum"]["prompt_dollars"] < 1.01 * large
+
+
+def test_real_agents_whose_prompts_are_pruned() -> None:
+    strategies = real("pi.delta.jsonl.gz", strategies=["auto", "auto+prune"])["strategies"]
+    assert strategies["auto+prune"]["dollars"] <= strategies["auto"]["dollars"]
+    assert strategies["auto+prune"]["pruned_tokens"] > 0 == strategies["auto"]["pruned_tokens"]

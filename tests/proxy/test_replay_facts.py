@@ -51,9 +51,11 @@ def test_recorded_usage_stays_and_the_rest_is_estimated(tmp_path: Path) -> None:
         line("a", 1, "x", "y", tools=TOOLS, response=answer("hello")),
     )
     recorded, estimated = found.facts
-    assert (recorded.usage, recorded.links) == (Usage(7, output=2), None)
+    assert (recorded.usage, recorded.recorded) == (Usage(7, output=2), True)
+    assert recorded.points[-1].tokens == 7
     links = chain({"model": "m", "tools": TOOLS, "messages": [user("x"), user("y")]})
-    assert estimated.links == links
+    assert [point[:2] for point in estimated.points] == [link[:2] for link in links]
+    assert not estimated.recorded
     output = estimate_message(answer("hello")["message"])
     assert estimated.usage == Usage(links[-1].tokens, output=output, estimated=True)
     assert (found.estimated, found.simulated) == (1, 1)
@@ -70,7 +72,8 @@ def test_chains_of_a_session_are_those_of_its_requests(tmp_path: Path) -> None:
         {"messages": [user("1"), user("4"), user("5")], "model": "n"},
     ]
     lines = [{"session": "a", "seq": n, "request": request} for n, request in enumerate(requests)]
-    assert [fact.links for fact in surveyed(tmp_path, *lines).facts] == [chain(request) for request in requests]
+    found = [[point[:2] for point in fact.points] for fact in surveyed(tmp_path, *lines).facts]
+    assert found == [[link[:2] for link in chain(request)] for request in requests]
 
 
 def test_which_answers_the_cache_would_keep(tmp_path: Path) -> None:
@@ -113,6 +116,31 @@ def test_requests_stand_in_the_order_of_their_times(tmp_path: Path) -> None:
     )
     assert [(fact.session, fact.ts) for fact in found.facts] == [(2, 1.0), (2, 1.0), (1, 9.0), (1, 9.0), (0, None)]
     assert found.untimed == 1
+
+
+def test_which_requests_follow_an_answer(tmp_path: Path) -> None:
+    found = surveyed(
+        tmp_path,
+        line("a", 0, "1"),
+        line("a", 1, "1", "2", "3"),
+        line("a", 2, "1", "2", "4"),
+        line("b", 0, "1", "2", "3", "5"),
+    )
+    assert [fact.follows for fact in found.facts] == [False, True, False, False]
+    assert found.sessions == ["a", "b"]
+
+
+def test_a_trace_tells_its_system_prompt_and_its_order(tmp_path: Path) -> None:
+    requests = [{"t": t, "model": "m", "in": 2048, "out": 1, "hash_rle": [[1, 32]]} for t in (0.0, 5.0)]
+    agent = {"t": 2.0, "agent_id": "x", "requests": requests[:1]}
+    trace = {"id": "t", "block_size": 64, "tool_tokens": 600, "system_tokens": 450, "requests": [*requests, agent]}
+    found = surveyed(tmp_path, trace)
+    edges = [[point.edge for point in fact.points] for fact in found.facts]
+    assert edges == [["block", "system", "block", "block"], ["block"] * 4, ["block", "system", "block", "block"]]
+    assert [fact.follows for fact in found.facts] == [False, False, True]
+    for junk in ({"tool_tokens": "x"}, {"tool_tokens": -5, "system_tokens": None}, {"system_tokens": 10**9}):
+        (fact, *_) = surveyed(tmp_path, {**trace, **junk}).facts
+        assert len(fact.points) == 4
 
 
 def test_sessions_of_two_files_are_not_one(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
 import io
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from proxy.replay_facts import Survey
-from proxy.replay_report import notes, reading, write_table
+from proxy.replay_report import reading, write_table
 
 
 class Terminal(io.StringIO):
@@ -27,7 +28,7 @@ def strategy(**more: Any) -> dict[str, Any]:
     }
 
 
-def table(**strategies: dict[str, Any]) -> str:
+def table(more: Mapping[str, Any] = MappingProxyType({}), **strategies: dict[str, Any]) -> str:
     out = io.StringIO()
     write_table(
         {
@@ -37,6 +38,7 @@ def table(**strategies: dict[str, Any]) -> str:
             "prices": {"table": "prices 1.0", "as_of": "2026-01-01"},
             "strategies": strategies,
             "notes": ["[bold]Mind[/bold] this."],
+            **more,
         },
         out,
     )
@@ -74,29 +76,45 @@ def test_nothing_costs_nothing() -> None:
     assert "$0.00" in table(none=strategy(dollars=0.0, tokens=dict.fromkeys(strategy()["tokens"], 0)))
 
 
-def test_notes_say_what_the_figures_do_not_know() -> None:
-    found = Survey(facts=[], untimed=3, estimated=4, simulated=5, blind=6, unanswered=7, wordless=8)
-    found.with_dollars, found.dollars = 9, 10.0
-    both = {"none": strategy(), "exact": strategy(hits=2, uncertain_hits=1)}
-    text = "\n".join(notes(found, both, unpriced={"", "x"}, ttl=60.0, model="gpt-4o"))
-    for part in (
-        "Siblings",
-        "1 later hits",
-        "kept for 60 s",
-        "3 of 0 requests have no time",
-        "4 of 0 requests carry no usage",
-        "5 of 0 requests carry no cached tokens",
-        "6 of 0 requests are recorded by their lengths",
-        "7 of 0 requests have no recorded answer",
-        "8 of 0 answers",
-        "$10.00 for 9 requests",
-        "Priced as gpt-4o",
-        "(no name), x",
-    ):
-        assert part in text
-    alone = notes(Survey(), {"none": strategy()}, unpriced=set(), ttl=None, model=None)
-    assert len(alone) == 1
-    assert "for ever" in "\n".join(notes(Survey(), both, unpriced=set(), ttl=None, model=None))
+def test_many_strategies_take_several_tables() -> None:
+    text = table(**{f"strategy_{number}": strategy() for number in range(8)})
+    assert max(map(len, text.splitlines())) <= 80
+    assert sum(line.split()[:2] == ["hit", "rate"] for line in text.splitlines()) == 0  # nothing in any cell
+    assert sum("dollars" in line.split() for line in text.splitlines()) == 3
+    assert "…" not in text
+
+
+def test_what_warming_did_is_told() -> None:
+    warm = strategy(
+        extra_requests=3,
+        hit_rate_real=0.9,
+        hit_rate_warm=0.25,
+        unread_writes={"tokens": 1200, "dollars": 0.5},
+        waited=7,
+        net=-1.5,
+        range={"hit": [1.0, 0.5], "dollars": [12.5, 20.0]},
+    )
+    lines = [line.split() for line in table(none=strategy(net=0.0, hit_rate_real=0.0), call=warm).splitlines()]
+    assert ["warm", "calls", "0", "3"] in lines
+    assert ["read", "from", "provider's", "cache", "0.0%", "90.0%"] in lines
+    assert ["...", "by", "warm", "calls", "-", "25.0%"] in lines
+    assert ["written,", "never", "read", "0", "1,200"] in lines
+    assert ["requests", "that", "waited", "0", "7"] in lines
+    assert ["less", "than", "none", "$0.00", "-$1.50"] in lines
+    assert ["dollars", "$12.50", "$12.50", "to", "$20.00"] in lines
+
+
+def test_the_lower_bound_and_the_sessions() -> None:
+    report = {
+        "lower_bound": {"dollars": 6.25},
+        "branches": 8,
+        "sessions": {"[b]s1": {"none": 1.0}, "s2": {"none": 0.5}},
+    }
+    text = table(report, none=strategy())
+    assert "each as 8 branches" in text
+    assert [line.count("█") for line in text.splitlines() if "█" in line] == [32, 16]
+    assert "lower bound" in text
+    assert ["[b]s1", "$1.00"] in [line.split() for line in text.splitlines()]
 
 
 def test_a_bar_only_on_a_terminal(tmp_path: Path) -> None:
