@@ -47,20 +47,20 @@ def family_of(prompt: Prompt) -> bytes:
 def placed(
     prompt: Prompt,
     terms: Terms,
+    found: Sequence[Candidate],
     warm: int,
     minimum: int,
     reads: Callable[[Kind], float],
     hopeless: Callable[[bytes], bool],
     *,
-    leaf: bool,
     shared: int,
 ) -> tuple[tuple[Mark, ...], bool]:
     """The breakpoints to set, and whether the provider is to write nowhere else (else it writes at the end by itself,
     where `profile.writes` is `both`).
 
-    `warm`: index of the last point believed readable, -1 for none. `reads`: how often each kind of entry is expected to
-    be read. `hopeless`: what is to be left alone, by digest. `leaf`: whether the request waited for a sibling.
-    `shared`: index of the point up to which a declared fan-out shares it, -1 for none.
+    `found`: the candidates. `warm`: index of the last point believed readable, -1 for none. `reads`: how often each
+    kind of entry is expected to be read. `hopeless`: what is to be left alone, by digest. `shared`: index of the point
+    up to which a declared fan-out shares it, -1 for none.
     """
     profile, points = terms.profile, prompt.points
     if not terms.breakpoints or not profile.breakpoints:
@@ -70,7 +70,6 @@ def placed(
         # The client knows what it does; only what it declared itself to share may still need one.
         bare = shared >= 0 and not points[shared].mark and own < profile.breakpoints
         return (((shared, terms.usual),) if bare and points[shared].tokens >= minimum else ()), False
-    found = candidates(prompt, minimum, leaf=leaf)
     if shared >= 0:
         found = [*(each for each in found if each.at < shared), Candidate(shared, "trunk")]
     found = [each for each in found if not hopeless(points[each.at].digest)]
@@ -103,7 +102,10 @@ def of_warm_call(prompt: Prompt, terms: Terms, at: int, minimum: int) -> tuple[M
 def _lives(prompt: Prompt, terms: Terms) -> Callable[[int], str]:
     """The life that a breakpoint asks for, by its index. Static text stands in front of all else, so that what is to
     live longer does, too."""
-    lasting = terms.ttl if terms.ttl in [life.name for life in terms.profile.lives] else terms.usual
+    usual = terms.usual
+    lasting = terms.ttl if terms.ttl in [life.name for life in terms.profile.lives] else usual
+    if lasting == usual:
+        return lambda at: usual
     static = static_end(prompt)
     return lambda at: lasting if at <= static else terms.usual
 

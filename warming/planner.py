@@ -20,7 +20,7 @@ from adapters.prompt import Prompt
 from adapters.prompt_entries import digest_at, mark_at
 from adapters.usage import Usage
 from warming.beliefs import ENOUGH, Beliefs
-from warming.breakpoints import Mark, candidates, family_of, placed, reachable
+from warming.breakpoints import Candidate, Mark, candidates, family_of, placed, reachable
 from warming.expectation import Expectation
 from warming.plan import LEAST, Flight, Plan, Shared
 from warming.terms import Terms
@@ -59,18 +59,19 @@ class Planner:
             if flight is not None:
                 tokens = prompt.points[place].tokens
                 return Plan(prompt, terms, now, "in flight", wait=flight, warm=warm, shared=tokens)
+        family, found = family_of(prompt), candidates(prompt, minimum, leaf=waited) if terms.profile.breakpoints else []
         marks, explicit = placed(
             prompt,
             terms,
+            found,
             warm,
             minimum,
-            partial(self.expectation.reads, family_of(prompt)),
+            partial(self.expectation.reads, family),
             partial(self.beliefs.hopeless, now=now),
-            leaf=waited,
             shared=shared,
         )
         flight = self._flight(prompt, terms, now, warm, minimum, marks, explicit)
-        self._sent(prompt, terms, now, leaf=waited)
+        self._sent(prompt, terms, now, family, found)
         why = "cold" if warm < 0 else "warm" if flight is None else "longer"
         return Plan(prompt, terms, now, why, flight=flight, marks=marks, explicit=explicit, warm=warm)
 
@@ -255,13 +256,12 @@ class Planner:
             self.flights.update(dict.fromkeys(fresh, flight))
         return flight
 
-    def _sent(self, prompt: Prompt, terms: Terms, now: float, *, leaf: bool) -> None:
+    def _sent(self, prompt: Prompt, terms: Terms, now: float, family: bytes, found: Sequence[Candidate]) -> None:
         """Notes what was met, and watches what could be written, to learn what is worth writing."""
         self.expectation.met(map(digest_at, prompt.points), now)
-        if terms.profile.breakpoints:
-            family, until = family_of(prompt), now + self.beliefs.life(terms.name, terms.profile)
-            for candidate in candidates(prompt, prompt.minimum, leaf=leaf):
-                self.expectation.wrote(prompt.points[candidate.at].digest, family, candidate.kind, until)
+        until = now + self.beliefs.life(terms.name, terms.profile)
+        for candidate in found:
+            self.expectation.wrote(prompt.points[candidate.at].digest, family, candidate.kind, until)
 
     def _read(self, plan: Plan, now: float) -> None:
         """Everything up to what was read lives anew, where reads refresh."""

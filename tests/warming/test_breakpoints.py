@@ -14,8 +14,9 @@ NEVER = dict.fromkeys(ALWAYS, 0.0)
 
 def place(given, what=None, *, reads=PRIOR, warm=-1, leaf=False, shared=-1, hopeless=()):
     what = what or terms()
+    found = candidates(given, given.minimum, leaf=leaf)
     return placed(
-        given, what, warm, given.minimum, reads.__getitem__, lambda digest: digest in hopeless, leaf=leaf, shared=shared
+        given, what, found, warm, given.minimum, reads.__getitem__, lambda digest: digest in hopeless, shared=shared
     )
 
 
