@@ -140,6 +140,10 @@ class Warming:
     """Tokens that hooks would have taken out, in `observe` mode or held back."""
     expires: float | None = None
     """Seconds that a prefix warmed ahead of time is believed to live still."""
+    fanout_net: float | None = None
+    """What the declared fan-out has been worth so far, all its requests and the calls made for them together."""
+    tenant_net: float | None = None
+    """The same for the tenant, since the start of the process."""
 
     @property
     def net(self) -> float | None:

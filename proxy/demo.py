@@ -24,8 +24,10 @@ import aiohttp
 from rich.console import Console
 from rich.table import Table
 
+from proxy import demo_warming
 from proxy.demo_clients import Row, all_clients, table
 from proxy.demo_ledger import Layer, Ledger
+from proxy.demo_warming import Burst
 
 CONFIG = """\
 listen: {{port: 0}}
@@ -48,15 +50,16 @@ CROWD = 16
 def run(out: TextIO) -> int:
     """The exit code: 0 only if every check held."""
     began = time.perf_counter()
-    ledger, rows = asyncio.run(_demo())
-    return report(ledger, rows, time.perf_counter() - began, out)
+    ledger, rows, fans = asyncio.run(_demo())
+    return report(ledger, rows, fans, time.perf_counter() - began, out)
 
 
-def report(ledger: Ledger, rows: list[Row], seconds: float, out: TextIO) -> int:
+def report(ledger: Ledger, rows: list[Row], fans: list[Burst], seconds: float, out: TextIO) -> int:
     """Writes what was measured and what did not hold; the exit code."""
     console = Console(file=out, highlight=False)
     console.print(_table(ledger))
     console.print(table(rows))
+    console.print(demo_warming.table(fans))
     for failure in ledger.failures:
         console.print(f"[red]failed[/red]: {failure}")
     verdict = "[red]not all of it held[/red]" if ledger.failures else "[green]all of it held[/green]"
@@ -64,7 +67,7 @@ def report(ledger: Ledger, rows: list[Row], seconds: float, out: TextIO) -> int:
     return 1 if ledger.failures else 0
 
 
-async def _demo() -> tuple[Ledger, list[Row]]:
+async def _demo() -> tuple[Ledger, list[Row], list[Burst]]:
     ledger, languages = Ledger(), Ledger()
     with tempfile.TemporaryDirectory(prefix="warmgate-demo-") as directory:
         config = Path(directory) / "demo.yaml"
@@ -79,8 +82,10 @@ async def _demo() -> tuple[Ledger, list[Row]]:
             await _restarted(ledger, base_url, texts)
             await _bill(ledger, base_url)
             rows = await all_clients(languages, base_url, lambda: _spent(base_url))
+            async with _client(base_url) as client:
+                fans = await demo_warming.bursts(client, languages, lambda: _figures(base_url))
     ledger.failures += languages.failures
-    return ledger, rows
+    return ledger, rows, fans
 
 
 @asynccontextmanager
@@ -196,16 +201,32 @@ async def _bill(ledger: Ledger, base_url: str) -> None:
     ledger.expect(not ledger.dollars["saved", "upstream"], "a request that was paid for is said to have saved money")
 
 
+async def _figures(base_url: str) -> dict[tuple[str, ...], float]:
+    page = await _metrics(base_url)
+    dollars = dict(re.findall(r'warmgate_warming_dollars\{kind="(\w+)"\} (\S+)', page))
+    calls = re.findall(r"warmgate_warming_calls_total\{.*?\} (\S+)", page)
+    return {
+        ("spent",): await _spent(base_url),
+        ("saved",): float(dollars["saved"]),
+        ("warm",): float(dollars["warm"]),
+        ("calls",): sum(map(float, calls)),
+    }
+
+
 async def _spent(base_url: str) -> float:
     return (await _dollars(base_url)).get(("spent", "upstream"), 0.0)
 
 
 async def _dollars(base_url: str) -> dict[tuple[str, str], float]:
     """From the metrics: streams know their cost only at their end, after the headers."""
-    async with aiohttp.ClientSession() as session, session.get(base_url.removesuffix("/v1") + "/metrics") as response:
-        page = await response.text()
+    page = await _metrics(base_url)
     found = re.findall(r'warmgate_dollars_total\{kind="(\w+)",source="(\w+)"\} (\S+)', page)
     return {(kind, source): float(value) for kind, source, value in found}
+
+
+async def _metrics(base_url: str) -> str:
+    async with aiohttp.ClientSession() as session, session.get(base_url.removesuffix("/v1") + "/metrics") as response:
+        return await response.text()
 
 
 def _table(ledger: Ledger) -> Table:

@@ -100,6 +100,8 @@ def _warmed(warming: Warming | None) -> dict[str, Any] | None:
         "breakpoints": warming.marks,
         "saved": warming.saved,
         "net": warming.net,
+        "fanout_net": warming.fanout_net,
+        "tenant_net": warming.tenant_net,
         "pruned": warming.pruned,
         "proposed": warming.proposed,
         "calls": [

@@ -20,13 +20,16 @@ from warming.frozen import Frozen
 from warming.hook_runner import Counts, Guard, Threads
 from warming.hooks import Hook, HookError, load
 from warming.hooks import Options as Pruning
-from warming.ledger import Figures, Ledger
+from warming.ledger import OTHER, Figures, Ledger
 from warming.options import Options
 from warming.planner import Planner
 from warming.prune import Prune
 from warming.pruning import Warmth, terms_of
 from warming.reading import Market, Reading
 from warming.warm import Warm
+
+TENANTS = 20
+"""Told by name in the metrics."""
 
 
 class Layers:
@@ -107,6 +110,11 @@ class Layers:
                 if value := getattr(counts, what):
                     figures["hooks", name, what] = value
             figures["pruned_tokens", name] = counts.removed
+        # The most there is to see, in either direction; the others together.
+        tenants = sorted(self.ledger.tenants.items(), key=lambda item: -abs(item[1].net))
+        for place, (tenant, account) in enumerate(tenants):
+            name = tenant[:12] if place < TENANTS else OTHER
+            figures["tenant", name] = figures.get(("tenant", name), 0.0) + account.net
         return figures
 
     def _market(self, name: str, upstream: Upstream) -> Market:

@@ -43,3 +43,12 @@ def warmed(figures: Mapping[tuple[str, ...], float]) -> Iterable[Metric]:
         money.add_metric((kind,), dollars.get(kind, 0.0))
     money.add_metric(("net",), net)
     yield money
+    tenants = GaugeMetricFamily(
+        "warmgate_tenant_net_dollars",
+        "US dollars that warming was worth, net, of the tenants with most at stake; the rest as `other`.",
+        labels=("tenant",),
+    )
+    for key, value in held.items():
+        if key[0] == "tenant":
+            tenants.add_metric(key[1:], value)
+    yield tenants

@@ -132,6 +132,7 @@ WITHOUT_A_TEST_OF_ITS_OWN = {
     "proxy/demo.py": NOT_YET,
     "proxy/demo_clients.py": "a part of the demo, tested as a whole in tests/proxy/test_demo.py",
     "proxy/demo_ledger.py": "the same",
+    "proxy/demo_warming.py": "the same",
     "proxy/reading.py": NOT_YET,
     "proxy/respond.py": NOT_YET,
     "proxy/serve.py": NOT_YET,

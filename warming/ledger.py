@@ -91,6 +91,11 @@ class Ledger:
         if written and plan.marks:
             self._watch(plan, written, request.dollars, now)
 
+    def nets(self, tenant: str, group: str) -> tuple[float, float | None]:
+        """What the tenant, and one of its fan-outs, has been worth so far."""
+        fanout = self.fanouts.get(f"{tenant}\0{group}") if group else None
+        return self.tenants[tenant].net, None if fanout is None else fanout.net
+
     def extra(self, extra: Extra, tenant: str, group: str = "") -> None:
         """A call that nobody asked for was made."""
         figures = self.figures

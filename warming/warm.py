@@ -201,6 +201,7 @@ class Warm:
         if plan.why in ("cold", "longer", "warm"):
             self.calls.used(request)
         self._ledger.request(request, plan, usage, noted, self._clock())
+        noted.tenant_net, noted.fanout_net = self._ledger.nets(request.call.tenant, noted.group)
 
     def _saved(self, request: Request, plan: Plan, usage: Usage | None, before: int) -> float | None:
         if usage is None:

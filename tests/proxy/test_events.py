@@ -159,11 +159,13 @@ def test_what_warming_did_is_told_with_every_call_that_nobody_asked_for(caplog: 
     extra = Extra("warm", Usage(write_5m=5000), 0.02, 1.5)
     warming = Warming("leader", "cold", "g", 0.5, 5000, 0, 2, 0.05, [extra], 10, 20)
     each = event()
+    warming.fanout_net, warming.tenant_net = 0.25, -0.5
     each.trace.warming, each.session = warming, Session("5e55", 3, 0.5, 0.1)
     told = facts(logged(caplog, each))
     assert told["warming"] == {
         "role": "leader", "why": "cold", "group": "g", "waited_ms": 500.0, "shared": 5000, "expected": 0,
-        "breakpoints": 2, "saved": 0.05, "net": pytest.approx(0.03), "pruned": 10, "proposed": 20,
+        "breakpoints": 2, "saved": 0.05, "net": pytest.approx(0.03),
+        "fanout_net": 0.25, "tenant_net": -0.5, "pruned": 10, "proposed": 20,
         "calls": [{"kind": "warm", "cost": 0.02, "ms": 1500.0, "failed": ""}],
     }  # fmt: skip
     assert (told["session"], told["session_cost"]) == ("5e55", 0.5)

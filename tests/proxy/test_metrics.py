@@ -92,6 +92,7 @@ def test_the_text_is_what_prometheus_reads() -> None:
         "warmgate_pruned_tokens": "counter",
         "warmgate_pruning_hooks": "counter",
         "warmgate_warming_dollars": "gauge",
+        "warmgate_tenant_net_dollars": "gauge",
         "warmgate_warming_first_frame_seconds": "histogram",
     }
     assert all(family.documentation for family in families.values())

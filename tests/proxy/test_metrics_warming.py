@@ -24,6 +24,7 @@ FIGURES = {
     ("unread_tokens",): 5.0,
     ("hooks", "stale_results", "applied"): 4.0,
     ("pruned_tokens", "stale_results"): 99.0,
+    ("tenant", "5e55"): -0.25,
 }
 
 
@@ -44,11 +45,12 @@ def test_every_figure_is_told_and_a_loss_as_a_loss():
     assert told["warmgate_pruned_tokens_total", (("hook", "stale_results"),)] == 99
     assert told["warmgate_pruning_hooks_total", (("hook", "stale_results"), ("what", "applied"))] == 4
     money = {labels[0][1]: value for (name, labels), value in told.items() if name == "warmgate_warming_dollars"}
+    assert told["warmgate_tenant_net_dollars", (("tenant", "5e55"),)] == -0.25
     assert money == {"saved": -0.5, "warm": 0.25, "ping": 0.125, "unread": 0.0625, "net": -0.5 - 0.375}
 
 
 def test_no_figure_is_forgotten():
-    known = {name for name, *_ in COUNTERS} | {"dollars"}
+    known = {name for name, *_ in COUNTERS} | {"dollars", "tenant"}
     assert {key[0] for key in FIGURES} == known
 
 

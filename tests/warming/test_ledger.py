@@ -78,6 +78,8 @@ def test_each_tenant_and_each_fan_out_has_its_own_account_and_groups_of_two_tena
     assert ledger.tenants["a"].net == pytest.approx(0.05)
     assert ledger.tenants["b"].net == pytest.approx(0.2)
     assert sorted(account.net for account in ledger.fanouts.values()) == pytest.approx([0.05, 0.2])
+    assert ledger.nets("a", "g") == (pytest.approx(0.05), pytest.approx(0.05))
+    assert ledger.nets("b", "") == (pytest.approx(0.2), None)
 
 
 def test_tenants_beyond_the_bound_are_told_together_and_nothing_is_lost():
