@@ -88,7 +88,8 @@ class _Kept:
     def __init__(self, raw: msgspec.Raw, parsed: list[Any], path: Path) -> None:
         self.parsed, self._raw = parsed, _elements(raw)[: len(parsed)]
         self.last = mapping(parsed[-1])
-        self.role = self.last.get("role")
+        role = self.last.get("role")
+        self.role = role if isinstance(role, str) else ""
         self.blocks: list[Any] = []
         """To stand at the end of the last message."""
         self.behind = 0

@@ -24,6 +24,7 @@ from proxy.replay_provider import Model, Provider
 from proxy.replay_prune import Cutter
 from proxy.replay_strategies import Strategy
 from proxy.replay_timeline import Timeline
+from warming.breakpoints import of_warm_call
 from warming.cheapest import cheapest
 from warming.economics import CALLS, Fan, rates_of
 from warming.hooks import Options as PruningOptions
@@ -243,7 +244,7 @@ class Simulation:
             prompt = Prompt(first.prompt.points[: shared.at + 1], first.prompt.minimum)
             if first.model.profile.boundary in MARKED:
                 only = first.model.profile.boundary == "message"
-                prompt = with_marks(prompt, ((shared.at, terms.usual),), only=only)
+                prompt = with_marks(prompt, of_warm_call(prompt, terms, shared.at, prompt.minimum), only=only)
             self._call(first, prompt, siblings)
 
     def _call(self, first: Ask, prompt: Prompt, siblings: list[Ask]) -> None:

@@ -116,9 +116,9 @@ class Beliefs:
 
     def refresh(self, digests: Iterable[bytes], begun: float) -> None:
         """These were read by a request that began then."""
-        for digest in digests:
-            belief = self.warm.get(digest)
-            if belief is not None and belief.until > begun:
+        for digest in self.warm.keys() & digests:
+            belief = self.warm[digest]
+            if belief.until > begun:
                 belief.used = max(belief.used, begun)
                 self.warm.move_to_end(digest)
 

@@ -10,12 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from adapters.prompt import Point, Prompt
+from adapters.prompt import Edge, Prompt
+from adapters.prompt_entries import edge_at, mark_at
 from warming.expectation import Kind
 from warming.terms import Terms
 
 Mark = tuple[int, str]
 """The index of a point, and the life asked for there."""
+
+
+ENDS: tuple[Edge, ...] = ("tools", "system")
 
 
 class Candidate(NamedTuple):
@@ -26,7 +30,12 @@ class Candidate(NamedTuple):
 
 def static_end(prompt: Prompt) -> int:
     """The index of the last point of tools and system prompt; -1 where there are none."""
-    return max((index for index, point in enumerate(prompt.points) if point.edge in ("tools", "system")), default=-1)
+    return max(_static(list(map(edge_at, prompt.points))), default=-1)
+
+
+def _static(edges: list[Edge]) -> list[int]:
+    """Where tools and system prompt end."""
+    return [len(edges) - 1 - edges[::-1].index(edge) for edge in ENDS if edge in edges]
 
 
 def family_of(prompt: Prompt) -> bytes:
@@ -56,7 +65,7 @@ def placed(
     profile, points = terms.profile, prompt.points
     if not terms.breakpoints or not profile.breakpoints:
         return (), False
-    own = sum(bool(point.mark) for point in points)
+    own = sum(map(bool, map(mark_at, points)))
     if own:
         # The client knows what it does; only what it declared itself to share may still need one.
         bare = shared >= 0 and not points[shared].mark and own < profile.breakpoints
@@ -80,6 +89,17 @@ def placed(
     return chosen(found[:count], warm, slots, life_of), automatic and not whole
 
 
+def of_warm_call(prompt: Prompt, terms: Terms, at: int, minimum: int) -> tuple[Mark, ...]:
+    """The breakpoints of a warm call that ends at this point: there, and at the ends of tools and system prompt in
+    front of it, for those who share no more than these."""
+    if not terms.profile.breakpoints:
+        return ()
+    life_of, own = _lives(prompt, terms), any(point.mark for point in prompt.points)
+    found = candidates(prompt, minimum, leaf=False) if terms.breakpoints and not own else []
+    inside = [each.at for each in found if each.kind == "static" and each.at < at]
+    return tuple((index, life_of(index)) for index in (*inside, at))
+
+
 def _lives(prompt: Prompt, terms: Terms) -> Callable[[int], str]:
     """The life that a breakpoint asks for, by its index. Static text stands in front of all else, so that what is to
     live longer does, too."""
@@ -92,27 +112,23 @@ def candidates(prompt: Prompt, minimum: int, *, leaf: bool) -> list[Candidate]:
     """In the order of the prompt: the end of the tools and of the system prompt; the end of the message before the last
     and the block before the last, which is all that branches of a fan-out share; the end. `leaf`: whether this request
     is itself a branch."""
-    points = prompt.points
-    able = [index for index, point in enumerate(points) if point.markable and point.tokens >= minimum]
-    if not able:
-        return []
-    found: dict[int, Candidate] = {}
-    for index in able:
-        if points[index].edge in ("tools", "system"):
-            found[index] = Candidate(index, "static")
-    static, tail = max(found, default=-1), able[-1]
-    messages = [index for index in able if points[index].edge == "message" and index < tail]
-    for index in (*messages[-1:], *able[-2:-1]):
-        if index > static:
-            found[index] = Candidate(index, "trunk")
-    if tail > static and tail == _last(points):
-        found[tail] = Candidate(tail, "leaf" if leaf else "tail")
-    return [found[index] for index in sorted(found)]
+    points, edges = prompt.points, list(map(edge_at, prompt.points))
 
+    def able(at: int) -> bool:
+        return points[at].markable and points[at].tokens >= minimum
 
-def _last(points: Sequence[Point]) -> int:
-    """The last point that is the end of something."""
-    return max((index for index, point in enumerate(points) if point.edge != "step"), default=-1)
+    found = [Candidate(at, "static") for at in _static(edges) if able(at)]
+    static, end = found[-1].at if found else -1, len(points) - 1
+    tail = next((at for at in range(end, static, -1) if able(at)), -1)
+    if tail < 0:
+        return found
+    before = [next((at for at in range(tail - 1, static, -1) if able(at)), -1)]
+    if "message" in edges[static + 1 : tail]:
+        before.append(next((at for at in range(tail - 1, static, -1) if edges[at] == "message" and able(at)), -1))
+    found += [Candidate(at, "trunk") for at in sorted({*before} - {-1})]
+    if tail == next((at for at in range(end, -1, -1) if edges[at] != "step"), -1):
+        found.append(Candidate(tail, "leaf" if leaf else "tail"))
+    return found
 
 
 def depth(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from asyncio import Task
+from collections.abc import Sequence
 
 from adapters.tasks import Tasks
 from adapters.vocabulary import Call, Clock, Extra, Reply, Sleep, Warming, Warmup
 from adapters.warm_call import WarmBody
 from adapters.warm_call_form import Refusal
-from warming.breakpoints import candidates, static_end
+from warming.breakpoints import Mark, candidates, of_warm_call, static_end
 from warming.dressing import with_marks
 from warming.keep_alive import KeepAlive
 from warming.ledger import Ledger
@@ -39,8 +40,9 @@ class Calls:
 
     async def warm(self, request: Request, at: int) -> Extra | None:
         """Warms everything up to this point; None where no warm call is legal."""
-        body = self._warmer.body(request, at)
-        return None if isinstance(body, Refusal) else await self._within(request, at, body)
+        marks = of_warm_call(request.prompt, request.terms, at, request.prompt.minimum)
+        body = self._warmer.body(request, at, with_marks(request, marks[:-1]))
+        return None if isinstance(body, Refusal) else await self._within(request, at, body, marks)
 
     async def up(self, request: Request) -> Reply:
         """The prefix of a request that is to come: everything in this one's prompt, with breakpoints inside it where
@@ -54,8 +56,8 @@ class Calls:
         at = ends[-1]
         noted.shared = request.prompt.points[at].tokens
         found = candidates(request.prompt, request.prompt.minimum, leaf=False)
-        inside = [(each.at, "") for each in found if each.at < at]
-        body = self._warmer.body(request, at, with_marks(request, inside[-3:]))
+        marks = [(each.at, request.terms.usual) for each in found if each.at < at][-3:]
+        body = self._warmer.body(request, at, with_marks(request, marks))
         if isinstance(body, Refusal):
             noted.why = f"no legal warm call: {body}"
             return told(call)
@@ -63,7 +65,7 @@ class Calls:
         if tokens >= noted.shared and not wanted.keep:
             noted.why, noted.expires = "warm", left
             return told(call)
-        extra = await self._within(request, at, body)
+        extra = await self._within(request, at, body, marks)
         noted.why = extra.failed or "warmed"
         if not extra.failed:
             noted.expires = planner.warmth(request.prompt, request.terms, self._clock())[1]
@@ -86,9 +88,9 @@ class Calls:
     async def _ping(self, request: Request, at: int, body: WarmBody) -> Extra:
         return (await self._warmer.warm(request, at, body, "ping")).extra
 
-    async def _within(self, request: Request, at: int, body: WarmBody) -> Extra:
+    async def _within(self, request: Request, at: int, body: WarmBody, marks: Sequence[Mark] = ()) -> Extra:
         """The warm call within the deadline. One that takes longer goes on by itself, and is paid for all the same."""
-        task = self._tasks.spawn(self._warmer.warm(request, at, body))
+        task = self._tasks.spawn(self._warmer.warm(request, at, body, marks=marks))
         noted = noted_on(request.call)
 
         def ended(done: Task[Warmed]) -> None:

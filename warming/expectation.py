@@ -65,9 +65,9 @@ class Expectation:
     def met(self, digests: Iterable[bytes], now: float) -> None:
         """A prompt with these points came."""
         self._expire(now)
-        for digest in digests:
-            entry = self._open.get(digest)
-            if entry is not None and entry.until > now and (not entry.read or entry.kind == "static"):
+        for digest in self._open.keys() & digests:
+            entry = self._open[digest]
+            if entry.until > now and (not entry.read or entry.kind == "static"):
                 # What a conversation wrote is written again by its next turn if not before: only the first read is owed
                 # to it. Static text serves many, and without it each of them would write.
                 self._note(entry, 1.0, 0.0 if entry.read else 1.0)

@@ -9,6 +9,10 @@ from adapters.prompt import Prompt
 from warming.breakpoints import Mark
 from warming.terms import Terms
 
+LEAST = 32
+"""Tokens beyond what is warm already for which a wait is worth it. Branches of a conversation share its last turn,
+which is often short, and each would write it; of less than this, waiting saves nothing that anybody would see."""
+
 
 @dataclass(slots=True, eq=False)
 class Flight:
@@ -42,7 +46,7 @@ class Plan(NamedTuple):
     @property
     def leads(self) -> bool:
         """Whether it writes so much that others may wait for it."""
-        return self.flight is not None and self.prompt.tokens - self.expected >= self.prompt.minimum
+        return self.flight is not None and self.prompt.tokens - self.expected >= LEAST
 
     @property
     def expected(self) -> int:

@@ -17,11 +17,12 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from adapters.prompt import Prompt
+from adapters.prompt_entries import digest_at, mark_at
 from adapters.usage import Usage
 from warming.beliefs import ENOUGH, Beliefs
 from warming.breakpoints import Mark, candidates, family_of, placed, reachable
 from warming.expectation import Expectation
-from warming.plan import Flight, Plan, Shared
+from warming.plan import LEAST, Flight, Plan, Shared
 from warming.terms import Terms
 
 MARGIN = 2.0
@@ -187,7 +188,7 @@ class Planner:
 
     def _warm(self, prompt: Prompt, terms: Terms, now: float) -> int:
         """The last point that can be read, by the request's own breakpoints where it has some."""
-        own = [index for index, point in enumerate(prompt.points) if point.mark]
+        own = _own(prompt)
         fixed = bool(own) and terms.profile.writes == "breakpoints"
         beliefs = self.beliefs
         for index in range(len(prompt.points) - 1, -1, -1):
@@ -210,13 +211,12 @@ class Planner:
     def _in_flight(
         self, prompt: Prompt, terms: Terms, now: float, warm: int, minimum: int
     ) -> tuple[int, Flight | None]:
-        """The longest point behind what is surely warm that a flight is about to make readable, if it is worth a wait:
-        what it adds must be as much as a provider would keep by itself."""
+        """The longest point behind what is surely warm that a flight is about to make readable, if worth a wait."""
         if not self.flights:
             return -1, None
         sure = -1 if self._doubtful(prompt, terms, warm) else warm
-        least = minimum + (prompt.points[sure].tokens if sure >= 0 else 0)
-        own = [index for index, point in enumerate(prompt.points) if point.mark]
+        least = max(minimum, LEAST + (prompt.points[sure].tokens if sure >= 0 else 0))
+        own = _own(prompt)
         fixed = bool(own) and terms.profile.writes == "breakpoints"
         for index in range(len(prompt.points) - 1, sure, -1):
             point = prompt.points[index]
@@ -239,7 +239,7 @@ class Planner:
         if profile.writes == "automatic":
             ends = range(end, end + 1) if profile.boundary == "unit" else range(len(points))
         else:
-            own = [index for index, point in enumerate(points) if point.mark]
+            own = _own(prompt)
             last = [end] if profile.writes == "both" and not explicit else []
             ends = sorted({*own, *(index for index, _ in marks), *last})
         sure = warm - 1 if self._doubtful(prompt, terms, warm) else warm
@@ -257,7 +257,7 @@ class Planner:
 
     def _sent(self, prompt: Prompt, terms: Terms, now: float, *, leaf: bool) -> None:
         """Notes what was met, and watches what could be written, to learn what is worth writing."""
-        self.expectation.met((point.digest for point in prompt.points), now)
+        self.expectation.met(map(digest_at, prompt.points), now)
         if terms.profile.breakpoints:
             family, until = family_of(prompt), now + self.beliefs.life(terms.name, terms.profile)
             for candidate in candidates(prompt, prompt.minimum, leaf=leaf):
@@ -267,7 +267,7 @@ class Planner:
         """Everything up to what was read lives anew, where reads refresh."""
         if plan.warm >= 0 and plan.terms.profile.refreshed:
             begun = plan.begun if plan.terms.profile.life_from == "request_start" else now
-            self.beliefs.refresh((point.digest for point in plan.prompt.points[: plan.warm + 1]), begun)
+            self.beliefs.refresh(map(digest_at, plan.prompt.points[: plan.warm + 1]), begun)
 
     def _end(self, flight: Flight) -> None:
         flight.over = True
@@ -276,6 +276,12 @@ class Planner:
                 del self.flights[digest]
 
 
+def _own(prompt: Prompt) -> list[int]:
+    """Where the client's own breakpoints stand."""
+    marks = list(map(mark_at, prompt.points))
+    return [at for at, mark in enumerate(marks) if mark] if any(marks) else []
+
+
 def _asked(plan: Plan) -> bool:
     """Whether the request had breakpoints."""
-    return bool(plan.marks or any(point.mark for point in plan.prompt.points))
+    return bool(plan.marks or any(map(mark_at, plan.prompt.points)))

@@ -5,7 +5,7 @@ Its answer is read for nothing but its bill and never enters a cache; whatever g
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import NamedTuple
@@ -19,6 +19,7 @@ from adapters.usage import Usage
 from adapters.vocabulary import Clock, Extra, Form, Handler, Reply, Trace
 from adapters.warm_call import WarmBody, warm_call
 from adapters.warm_call_form import Refusal
+from warming.breakpoints import Mark
 from warming.dressing import path_of
 from warming.plan import Plan
 from warming.planner import Planner
@@ -60,9 +61,12 @@ class Warmer:
             model=request.model,
         )
 
-    async def warm(self, request: Request, at: int, body: WarmBody, kind: str = "warm") -> Warmed:
-        """Asks, and believes what the bill says. Never raises but when it is cancelled."""
-        plan = self._plan(request, at)
+    async def warm(
+        self, request: Request, at: int, body: WarmBody, kind: str = "warm", marks: Sequence[Mark] = ()
+    ) -> Warmed:
+        """Asks, and believes what the bill says. Never raises but when it is cancelled. `marks`: the breakpoints that
+        the body has in front of its end."""
+        plan = self._plan(request, at, marks)
         began, trace = self._clock(), Trace()
         asked = replace(
             request.call,
@@ -100,12 +104,12 @@ class Warmer:
         cost = None if costs is None else costs.total
         return Warmed(Extra(kind, usage, cost, now - began, failed), status)
 
-    def _plan(self, request: Request, at: int) -> Plan:
+    def _plan(self, request: Request, at: int, marks: Sequence[Mark]) -> Plan:
         """The warm call as the planner sees it: a request that ends at the point, with a breakpoint there."""
         prompt, terms = request.prompt, request.terms
         points = list(prompt.points[: at + 1])
-        if terms.profile.breakpoints:
-            points[at] = points[at]._replace(mark=points[at].mark or terms.usual)
+        for index, life in (*marks, (at, terms.usual)) if terms.profile.breakpoints else ():
+            points[index] = points[index]._replace(mark=points[index].mark or life)
         whole = Prompt(tuple(points), prompt.minimum)
         return self._planner.plan(whole, terms._replace(breakpoints=False), self._clock(), patient=False)
 

@@ -106,14 +106,14 @@ def test_nested_sharing_is_settled_level_by_level():
     assert planner.plan(a2, what, 1.0, waited=True).wait is None
 
 
-def test_nobody_waits_for_less_than_a_provider_keeps_by_itself():
+def test_nobody_waits_for_a_few_tokens_more_than_are_warm():
     planner, what = Planner(), terms()
-    one = prompt("system:sys:4000", "block:few:500", "message:1:30")
-    two = prompt("system:sys:4000", "block:few:500", "message:2:30")
+    one = prompt("system:sys:4000", "block:few:20", "message:1:30")
+    two = prompt("system:sys:4000", "block:few:20", "message:2:30")
     planner.content(lead(planner, prompt("system:sys:4000", "message:0:30"), what), 1.0)
     longer = planner.plan(one, what, 1.0)
     assert longer.flight is not None
-    assert planner.plan(two, what, 1.0).wait is None  # 500 tokens are below Anthropic's minimum
+    assert planner.plan(two, what, 1.0).wait is None
 
 
 def test_patience_ends_waiting():
