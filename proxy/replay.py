@@ -168,8 +168,12 @@ def replay(options: Options, found: Survey, calibrator: Calibrator | None = None
     arrivals = arrivals_of(found, options.arrivals == "together")
     outcomes: dict[str, Outcome] = {}
     told: dict[str, dict[str, Any]] = {}
+    done: dict[Strategy, tuple[Outcome, dict[str, Any]]] = {}
     for strategy in strategies:
-        outcomes[strategy.name], told[strategy.name] = _strategy(options, found, arrivals, strategy, prices)
+        same = strategy.alone(declared=options.branches > 1, starts=bool(arrivals.starts))
+        if same not in done:
+            done[same] = _strategy(options, found, arrivals, same, prices)
+        outcomes[strategy.name], told[strategy.name] = done[same][0], dict(done[same][1])
     net(told)
     bound = None
     if any(strategy.how != "none" for strategy in strategies):

@@ -32,6 +32,12 @@ class Strategy(NamedTuple):
     prune: bool = False
     """Whether pruning hooks do."""
 
+    def alone(self, *, declared: bool, starts: bool) -> Strategy:
+        """The same without its name, and as what it comes to where no fan-outs are declared: the first request of a
+        shared prefix goes ahead, the others are observed. `starts`: sessions are known to start together."""
+        known = {"call": declared or starts, "auto": declared}
+        return Strategy("", self.how if known.get(self.how, True) else "leader", self.exact, self.prune)
+
 
 def strategy_of(name: str) -> Strategy | None:
     """`exact` alone, or a key of `PLAIN` with `exact+` in front or `+prune` behind; None where it is neither."""

@@ -76,6 +76,13 @@ def test_a_new_use_does_not_make_what_was_readable_unreadable() -> None:
     assert asking.causes() == {"cold": 2100, "unmarked": 4200}
 
 
+def test_every_use_counts_for_the_life_that_might_have_been() -> None:
+    asking = Asking()
+    for at in (0.0, 200.0, 400.0):
+        asking.ask(LONG, at)
+    assert asking.causes() == {"cold": 2100, "unmarked": 4200}
+
+
 def test_writes_that_nobody_reads() -> None:
     asking = Asking()
     asking.ask(LONG, 0.0, 0, 1)

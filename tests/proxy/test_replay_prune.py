@@ -88,6 +88,16 @@ def test_behind_an_edit_a_prompt_is_another_one() -> None:
     assert [point.tokens for point in pruned] == sorted(point.tokens for point in pruned)
 
 
+def test_what_several_edits_take_out_adds_up() -> None:
+    other = SAME.replace("same", "other")
+    cutter, out = Cutter(), list[int]()
+    for points, prunable in turns(*grown(SAME, SAME, other, other, "short")):
+        left = sent(cutter, (points, prunable), (math.inf, math.inf))
+        out.append(points[-1].tokens - left[-1].tokens)
+    assert out[0] == 0 < out[1] == out[2]
+    assert out[3] == out[4] == pytest.approx(2 * out[1], abs=5)
+
+
 def test_what_is_taken_out_is_scaled_to_the_reported_length() -> None:
     plain, scaled = (turns(*grown(SAME, SAME), scale=scale)[-1] for scale in (1.0, 3.0))
     out = [turn[0][-1].tokens - sent(Cutter(), turn)[-1].tokens for turn in (plain, scaled)]

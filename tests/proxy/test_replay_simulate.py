@@ -32,7 +32,8 @@ def test_siblings_at_once(number: int) -> None:
     assert told(simulated(facts, "none")) == (2050 * number, 0, 0)
     assert told(simulated(facts, "naive")) == (0, 0, 2050 * number)
     leader = simulated(facts, "leader")
-    assert leader.tokens[1] == 2000 * (number - 1)
+    # The first writes all of its prompt, the others write nothing: who reads the ends of branches?
+    assert told(leader) == (50 * (number - 1), 2000 * (number - 1), 2050)
     assert (leader.waited, leader.requests, leader.extra) == (number - 1, number, 0)
     assert leader.dollars < simulated(facts, "none").dollars < simulated(facts, "naive").dollars
 
@@ -49,6 +50,14 @@ def test_a_deadline_ends_all_waiting() -> None:
     assert outcome.requests == 3
     assert outcome.tokens[1] == 0
     assert max(outcome.first) < DEADLINE + 31
+
+
+def test_a_provider_that_writes_by_itself_is_told_where_to() -> None:
+    facts = [sibling(index, model="gpt-5.6-sol") for index in range(8)]
+    assert told(simulated(facts, "naive")) == (0, 0, 8 * 2050)
+    assert told(simulated(facts, "leader")) == (50 * 7, 2000 * 7, 2050)
+    call = simulated(facts[:1], "call", branches=8)
+    assert told(call)[1:] == (8 * 2050, 2050)
 
 
 def test_siblings_one_after_the_other_need_not_wait() -> None:
@@ -75,6 +84,13 @@ def test_no_warm_call_where_it_could_only_lose() -> None:
     assert simulated([sibling(0), sibling(1)], "call").extra == 0
     again = simulated([sibling(0), sibling(0, ts=30.0)], "call", branches=8)
     assert again.extra == 1
+
+
+def test_a_warm_call_holds_nobody_longer_than_the_deadline() -> None:
+    outcome = simulated([sibling(0, shared=300_000)], "call", branches=2)
+    assert outcome.extra == 1
+    assert max(outcome.first) < DEADLINE + 31
+    assert outcome.tokens[1] == 0
 
 
 def test_sessions_that_start_together_are_a_declared_fan_out() -> None:

@@ -28,3 +28,20 @@ def test_what_is_known() -> None:
     assert unknown(list(PLAIN)) == ""
     assert unknown([]).startswith("no strategy given; ")
     assert {name for name in TOLD if "X" not in name} == {*PLAIN, "exact"}
+
+
+@pytest.mark.parametrize(
+    ("name", "declared", "starts", "how"),
+    [
+        ("naive", False, False, "naive"),
+        ("call", False, False, "leader"),
+        ("call", False, True, "call"),
+        ("call", True, False, "call"),
+        ("auto", False, True, "leader"),
+        ("auto", True, False, "auto"),
+    ],
+)
+def test_without_declared_fan_outs_nothing_is_left_to_choose(name: str, declared: bool, starts: bool, how: str) -> None:
+    strategy = strategy_of(f"exact+{name}")
+    assert strategy is not None
+    assert strategy.alone(declared=declared, starts=starts) == Strategy("", how, True, False)
