@@ -25,8 +25,8 @@ from proxy.replay_prune import Cutter
 from proxy.replay_strategies import Strategy
 from proxy.replay_timeline import Timeline
 from warming.breakpoints import of_warm_call
-from warming.cheapest import cheapest
-from warming.economics import CALLS, Fan, rates_of
+from warming.cheapest import for_fanout
+from warming.economics import CALLS
 from warming.hooks import Options as PruningOptions
 from warming.plan import Flight, Plan
 from warming.planner import Planner
@@ -244,7 +244,8 @@ class Simulation:
             prompt = Prompt(first.prompt.points[: shared.at + 1], first.prompt.minimum)
             if first.model.profile.boundary in MARKED:
                 only = first.model.profile.boundary == "message"
-                prompt = with_marks(prompt, of_warm_call(prompt, terms, shared.at, prompt.minimum), only=only)
+                warm = self.planner.warm_at(prompt, terms, self._time.now)
+                prompt = with_marks(prompt, of_warm_call(prompt, terms, shared.at, warm), only=only)
             self._call(first, prompt, siblings)
 
     def _call(self, first: Ask, prompt: Prompt, siblings: list[Ask]) -> None:
@@ -259,8 +260,10 @@ class Simulation:
     def _calls_pay(self, asks: Sequence[Ask], shared: int) -> bool:
         """Whether a warm call costs less than to let one go ahead (`warming.cheapest`)."""
         terms = self._terms_of(asks[0].model)
-        fan = Fan(len(asks), shared, own=max(0, asks[0].prompt.tokens - shared))
-        return cheapest(terms.profile, rates_of(terms.rates, terms.profile.life), fan).strategy in CALLS
+        prompt = asks[0].prompt
+        warm, _ = self.planner.warmth(prompt, terms, self._time.now)
+        own = max(0, prompt.tokens - shared)
+        return for_fanout(terms, len(asks), shared=shared, warm=warm, own=own).strategy in CALLS
 
     def _warmed(self, warm: tuple[Prompt, Terms, int, float]) -> None:
         prompt, terms, at, begun = warm

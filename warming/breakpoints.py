@@ -88,15 +88,16 @@ def placed(
     return chosen(found[:count], warm, slots, life_of), automatic and not whole
 
 
-def of_warm_call(prompt: Prompt, terms: Terms, at: int, minimum: int) -> tuple[Mark, ...]:
-    """The breakpoints of a warm call that ends at this point: there, and at the ends of tools and system prompt in
-    front of it, for those who share no more than these."""
+def of_warm_call(prompt: Prompt, terms: Terms, at: int, warm: int) -> tuple[Mark, ...]:
+    """The breakpoints of a warm call that ends at this point: there; at the ends of tools and system prompt in front of
+    it, for those who share no more than these; and where `warm` says that something can be read, which some providers
+    only find at a breakpoint."""
     if not terms.profile.breakpoints:
         return ()
     life_of, own = _lives(prompt, terms), any(point.mark for point in prompt.points)
-    found = candidates(prompt, minimum, leaf=False) if terms.breakpoints and not own else []
-    inside = [each.at for each in found if each.kind == "static" and each.at < at]
-    return tuple((index, life_of(index)) for index in (*inside, at))
+    found = candidates(prompt, prompt.minimum, leaf=False) if terms.breakpoints and not own else []
+    inside = {each.at for each in found if each.kind == "static"} | ({warm} if found else set())
+    return tuple((index, life_of(index)) for index in (*sorted(index for index in inside if 0 <= index < at), at))
 
 
 def _lives(prompt: Prompt, terms: Terms) -> Callable[[int], str]:

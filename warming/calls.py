@@ -40,7 +40,9 @@ class Calls:
 
     async def warm(self, request: Request, at: int) -> Extra | None:
         """Warms everything up to this point; None where no warm call is legal."""
-        marks = of_warm_call(request.prompt, request.terms, at, request.prompt.minimum)
+        marks = of_warm_call(
+            request.prompt, request.terms, at, self._planner.warm_at(request.prompt, request.terms, self._clock())
+        )
         body = self._warmer.body(request, at, with_marks(request, marks[:-1]))
         return None if isinstance(body, Refusal) else await self._within(request, at, body, marks)
 

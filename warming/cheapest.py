@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from adapters.profiles import Profile, Warm
-from warming.economics import CALLS, STRATEGIES, Fan, Rates, Strategy, cost, is_cached, saving
+from warming.economics import CALLS, STRATEGIES, Fan, Rates, Strategy, cost, is_cached, rates_of, saving
+from warming.terms import Terms
 
 CALL_OUTPUT = 10
 """`max_tokens` of a warm call, where the provider takes it."""
@@ -64,6 +67,17 @@ def cheapest(
         costs = {strategy: spent for strategy, spent in costs.items() if strategy in ("none", "naive")}
     best = min(costs, key=lambda strategy: costs[strategy])
     return Choice(best, passes or _told(best, costs, impossible("leader", profile, ends=ends)), costs)
+
+
+def for_fanout(terms: Terms, n: int, *, shared: int, warm: int, own: int) -> Choice:
+    """The same by what the planner knows: `n` requests share `shared` tokens, of which `warm` are believed readable, and
+    have `own` each. What is warm is read whatever is chosen; a warm call reads it once more."""
+    rates = rates_of(terms.rates, terms.profile.life)
+    warm = min(warm, shared)
+    fan = Fan(n, shared - warm, own=own)
+    minimum = max(0, terms.profile.minimum - warm)  # what is behind a warm prefix is kept however short it is
+    profile = msgspec.structs.replace(terms.profile, minimum=minimum)
+    return cheapest(profile, rates, fan._replace(call_own=fan.call_own + round(rates.r * warm)))
 
 
 def impossible(

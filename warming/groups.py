@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from adapters.prompt import Prompt
 from adapters.tasks import Tasks
 from adapters.vocabulary import Clock, Sleep
 from warming.plan import Shared
@@ -31,6 +32,8 @@ class Group:
     latest: float = 0.0
     shared: Shared | None = None
     """Set when it is released."""
+    prompt: Prompt | None = None
+    """Of one of them, once all have gone: a latecomer is known by it."""
 
 
 class Groups:
@@ -85,13 +88,12 @@ class Groups:
             group.shared = await self._release(group.members)
         finally:
             group.shared = group.shared or Shared(-1, 0, "failed")
-            del group.members[1:]  # one is enough to know a latecomer by
+            group.prompt = group.members[0].prompt
+            group.members.clear()  # with their bodies
             self._waits.over((group, "released"))
 
 
 def _agrees(request: Request, group: Group) -> bool:
     """Whether a latecomer shares what the others do."""
     at = group.shared.at if group.shared is not None else -1
-    if at < 0 or not group.members:
-        return False
-    return group.members[0].prompt.shares(request.prompt) > at
+    return at >= 0 and group.prompt is not None and group.prompt.shares(request.prompt) > at

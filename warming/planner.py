@@ -53,7 +53,7 @@ class Planner:
         if why:
             return Plan(prompt, terms, now, why)
         minimum = self.beliefs.minimum(terms.name, prompt.minimum)
-        warm = self._warm(prompt, terms, now)
+        warm = self.warm_at(prompt, terms, now)
         if terms.strategy != "off" and patient:
             place, flight = self._in_flight(prompt, terms, now, warm, minimum)
             if flight is not None:
@@ -106,7 +106,7 @@ class Planner:
             return Shared(-1, tokens, "below minimum")
         if self.beliefs.hopeless(first.points[place].digest, now):
             return Shared(-1, tokens, "unwarmable")
-        if self._warm(first, terms, now) >= place:
+        if self.warm_at(first, terms, now) >= place:
             return Shared(-1, tokens, "warm")
         return Shared(place, tokens, "cold")
 
@@ -173,7 +173,7 @@ class Planner:
 
     def warmth(self, prompt: Prompt, terms: Terms, now: float) -> tuple[int, float]:
         """Tokens of this prompt that are believed to be readable, and for how many seconds still."""
-        warm = self._warm(prompt, terms, now)
+        warm = self.warm_at(prompt, terms, now)
         if warm < 0:
             return 0, 0.0
         point = prompt.points[warm]
@@ -187,7 +187,7 @@ class Planner:
                 return at
         return -1
 
-    def _warm(self, prompt: Prompt, terms: Terms, now: float) -> int:
+    def warm_at(self, prompt: Prompt, terms: Terms, now: float) -> int:
         """The last point that can be read, by the request's own breakpoints where it has some."""
         own = _own(prompt)
         fixed = bool(own) and terms.profile.writes == "breakpoints"

@@ -20,6 +20,12 @@ APIS = frozenset({"openai-chat", "anthropic-messages", "openai-responses"})
 BETAS = "anthropic-beta"
 """A header that changes what is rendered."""
 
+SUBSCRIBED = "Bearer sk-ant-oat"
+"""How the tokens of a subscription begin, which no API key is: nothing is added to what such a client sends."""
+
+MOST = 16 * 1024 * 1024
+"""Bytes of a body that is looked into: reading a longer one would keep all others waiting."""
+
 PER_TOKEN = 4.0
 """Bytes of a body that are one token, until usage has told better."""
 
@@ -82,6 +88,10 @@ class Reading:
             return "local"
         if profile.writes == "unknown":
             return "unknown provider"
+        if len(raw) > MOST:
+            return "too long"
+        if terms.breakpoints and call.headers.get("authorization", "").startswith(SUBSCRIBED):
+            terms = terms._replace(breakpoints=False)
         per_token = self._per_token.get(model, PER_TOKEN)
         if too_short(raw, profile, per_token):
             return "below minimum"

@@ -14,10 +14,10 @@ from adapters.tasks import Tasks
 from adapters.usage import Usage
 from adapters.vocabulary import Call, Clock, Form, Handler, Reply, Sleep
 from warming.calls import Calls, noted_on, told
-from warming.cheapest import cheapest
+from warming.cheapest import for_fanout
 from warming.counterfactual import plainly
 from warming.dressing import Dressed, dressed, path_of
-from warming.economics import CALLS, Fan, rates_of
+from warming.economics import CALLS
 from warming.groups import Groups
 from warming.leading import Leading
 from warming.ledger import Ledger
@@ -221,7 +221,8 @@ class Warm:
         self._ledger.fanout(shared)
         strategy = self._declared(first.call)
         if shared.at >= 0 and strategy == "auto":
-            strategy, shared = _cheaper(members, shared)
+            warm, _ = self.planner.warmth(first.prompt, first.terms, self._clock())
+            strategy, shared = _cheaper(members, shared, warm)
         if shared.at < 0 or strategy == "leader":
             return shared
         extra = await self.calls.warm(first, shared.at)
@@ -232,12 +233,11 @@ class Warm:
         return shared._replace(why=extra.failed or "warmed")
 
 
-def _cheaper(members: Sequence[Request], shared: Shared) -> tuple[str, Shared]:
+def _cheaper(members: Sequence[Request], shared: Shared, warm: int) -> tuple[str, Shared]:
     """`call` or `leader`, whichever costs less; nothing to share where neither does."""
     terms, prompt = members[0].terms, members[0].prompt
     own = max(0, prompt.tokens - shared.tokens)
-    fan = Fan(len(members), shared.tokens, own=own)
-    choice = cheapest(terms.profile, rates_of(terms.rates, terms.profile.life), fan)
+    choice = for_fanout(terms, len(members), shared=shared.tokens, warm=warm, own=own)
     if not choice.warms:
         return "off", Shared(-1, shared.tokens, choice.why)
     return "call" if choice.strategy in CALLS else "leader", shared

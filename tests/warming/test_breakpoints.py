@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.warming.prompts import NEW, OLD, prompt, terms
-from warming.breakpoints import candidates, family_of, placed, reachable
+from warming.breakpoints import candidates, family_of, of_warm_call, placed, reachable
 
 ALWAYS = {"static": 1.0, "trunk": 1.0, "tail": 1.0, "leaf": 1.0}
 PRIOR = {"static": 1.0, "trunk": 1.0, "tail": 0.5, "leaf": 0.25}
@@ -119,3 +119,18 @@ def test_a_family_is_its_static_text():
     one, two = prompt("system:s:2000", "message:a:1"), prompt("system:s:2000", "message:b:1")
     assert family_of(one) == family_of(two) != b""
     assert family_of(prompt("message:a:1")) == b""
+
+
+@pytest.mark.parametrize(
+    ("warm", "marks"),
+    [(-1, ((0, "30m"), (2, "30m"))), (1, ((0, "30m"), (1, "30m"), (2, "30m"))), (3, ((0, "30m"), (2, "30m")))],
+)
+def test_a_warm_call_marks_its_end_the_static_text_and_what_it_reads(warm, marks):
+    given = prompt("system:s:2000", "message:u:500", "message:v:500", "message:q:30", model=NEW)
+    assert of_warm_call(given, terms(NEW), 2, warm) == marks
+
+
+def test_and_beside_the_clients_own_breakpoints_only_its_end():
+    given = prompt("system:s:2000", "message:u:500", "message:q:30", marks={0: "1h"})
+    assert of_warm_call(given, terms(), 1, -1) == ((1, "5m"),)
+    assert of_warm_call(prompt("system:s:2000", model=OLD), terms(OLD), 0, -1) == ()

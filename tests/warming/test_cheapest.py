@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from adapters.prices import Prices
 from adapters.profiles import profile_of
-from warming.cheapest import Choice, call_output, cheapest
+from tests.warming.prompts import terms
+from warming.cheapest import Choice, call_output, cheapest, for_fanout
 from warming.economics import Fan, Rates, cost, is_cached, priced
 
 PRICES = Prices()
@@ -142,3 +143,20 @@ def test_it_never_costs_more_than_what_it_could_have_done(
     assert spent == pytest.approx(cost(found.strategy, grained, rates, warm=warm, cached=cached))
     for other in ("none", "naive", *(["leader"] if profile.boundary != "unit" else []), "call"):
         assert spent <= cost(other, grained, rates, warm=warm, cached=cached) * (1 + 1e-9)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("model", "shared", "warm", "n", "strategy"),
+    [
+        ("claude-sonnet-5", 20_000, 0, 8, "leader"),
+        ("claude-sonnet-5", 20_000, 19_900, 8, "leader"),
+        ("claude-sonnet-5", 20_000, 20_000, 8, "none"),
+        ("claude-sonnet-5", 20_000, 0, 1, "none"),
+        ("deepseek-v4-pro", 20_000, 0, 8, "call"),
+        # A call that reads 20,000 tokens again costs more than the few that eight would each pay for.
+        ("deepseek-v4-pro", 20_000, 19_950, 8, "none"),
+        ("deepseek-v4-pro", 20_000, 19_000, 8, "call"),
+    ],
+)
+def test_by_what_the_planner_knows(model: str, shared: int, warm: int, n: int, strategy: str) -> None:
+    assert for_fanout(terms(model), n, shared=shared, warm=warm, own=50).strategy == strategy

@@ -323,6 +323,20 @@ class TestBytes:
         assert (got.status, len(fan.asked)) == (200, 3)  # learned
 
 
+async def test_nothing_is_added_to_what_a_subscription_sends():
+    fan = Fan()
+    named = {"authorization": "Bearer sk-ant-oat01-somebodys"}
+    await fan.run(*(fan.client(claude(f"{n}?"), headers=named) for n in range(3)))
+    assert all(b"cache_control" not in asked.raw for asked in fan.asked)
+
+
+async def test_a_body_that_is_too_long_to_look_into_goes_as_it_came():
+    fan = Fan()
+    (got,) = await fan.run(fan.client(claude("?", system="x" * (16 * 2**20 + 1))))
+    assert got.trace.modified_bytes == 0
+    assert not fan.planner.flights
+
+
 async def test_caches_of_two_callers_are_apart():
     fan = Fan()
     one, two = claude("one?"), claude("two?")
