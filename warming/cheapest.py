@@ -70,8 +70,8 @@ def cheapest(
 
 
 def for_fanout(terms: Terms, n: int, *, shared: int, warm: int, own: int) -> Choice:
-    """The same by what the planner knows: `n` requests share `shared` tokens, of which `warm` are believed readable, and
-    have `own` each. What is warm is read whatever is chosen; a warm call reads it once more."""
+    """The same by what the planner knows: `n` requests share `shared` tokens, of which `warm` are believed readable,
+    and have `own` each. What is warm is read whatever is chosen; a warm call reads it once more."""
     rates = rates_of(terms.rates, terms.profile.life)
     warm = min(warm, shared)
     fan = Fan(n, shared - warm, own=own)
