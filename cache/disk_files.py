@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -13,6 +13,7 @@ try:
 except ImportError:  # pragma: no cover - not a POSIX system: several processes on one damaged file may race there
     fcntl = None  # type: ignore[assignment]
 
+from cache.disk_faults import DAMAGED, code_of
 from cache.disk_schema import APPLICATION_ID
 
 SUFFIXES = ("-wal", "-shm", "")
@@ -115,3 +116,19 @@ def set_aside(path: Path, why: str, now: float) -> Path:
         with suppress(FileNotFoundError):
             os.rename(f"{path}{suffix}", f"{target}{suffix}")
     return target
+
+
+def begun(start: Callable[[], None], close: Callable[[], None], aside: Callable[[str, str], None]) -> None:
+    """Opens a file by `start`; one that is damaged or of a later version is set aside (`aside`: the suffix of its new
+    name, and why), and `start` begins a fresh one."""
+    try:
+        start()
+    except Newer as newer:
+        aside(f"version{newer.version}", f"was written by a later version ({newer.version})")
+        start()
+    except sqlite3.DatabaseError as error:
+        if code_of(error) not in DAMAGED:
+            raise
+        close()
+        aside("damaged", f"is damaged ({error})")
+        start()

@@ -14,6 +14,7 @@ import msgspec
 
 from adapters.chain import MARKS, segments
 from adapters.profiles import Level, Profile
+from adapters.texts import common_prefix
 from proxy.explain_prompt import Shape, agreeing, front_of, role_of
 from proxy.explain_volatile import volatile
 from proxy.redact import redact, redact_text
@@ -198,18 +199,6 @@ def _clean(text: str) -> str:
 def _short(text: str) -> str:
     """One printable line of at most `EXCERPT` characters, whatever a prompt holds."""
     return "".join(char if char.isprintable() else " " for char in redact_text(text)[:EXCERPT])
-
-
-def common_prefix(a: str, b: str) -> int:
-    """Characters. By halving: comparing slices runs in C, comparing characters one by one would not."""
-    low, high = 0, min(len(a), len(b))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if a[low:middle] == b[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def common_suffix(a: str, b: str) -> int:

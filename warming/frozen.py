@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 from cachetools import LRUCache
 
+from adapters.texts import common_prefix
 from adapters.vocabulary import Clock
 from warming.frozen_disk import FrozenDisk, Row
 
@@ -56,21 +57,9 @@ class Standing(NamedTuple):
 
 
 def standing(place: int, original: str, text: str, tokens: int, because: bytes = b"") -> Standing:
-    head = _common(original, text)
-    tail = _common(original[head:][::-1], text[head:][::-1])
+    head = common_prefix(original, text)
+    tail = common_prefix(original[head:][::-1], text[head:][::-1])
     return Standing(place, head, tail, text[head : len(text) - tail], tokens, because)
-
-
-def _common(a: str, b: str) -> int:
-    """How many characters two texts begin with in common. By halves: comparing slices runs in C."""
-    low, high = 0, min(len(a), len(b))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if a[low:middle] == b[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 _decoder = msgspec.msgpack.Decoder(list[Standing])

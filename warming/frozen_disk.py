@@ -141,17 +141,7 @@ class FrozenDisk:
         return self._connection
 
     def _open(self) -> None:
-        try:
-            self._start()
-        except files.Newer as newer:
-            self._aside(f"version{newer.version}", f"was written by a later version ({newer.version})")
-            self._start()
-        except sqlite3.DatabaseError as error:
-            if code_of(error) not in DAMAGED:
-                raise
-            self.close()
-            self._aside("damaged", f"is damaged ({error})")
-            self._start()
+        files.begun(self._start, self.close, self._aside)
 
     def _start(self) -> None:
         self._connection = files.connect(self.path, self.busy, PRAGMAS, MIGRATIONS)

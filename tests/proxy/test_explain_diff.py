@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.profiles import profile_of
-from proxy.explain_diff import EXCERPT, Difference, common_prefix, common_suffix, difference
+from adapters.texts import common_prefix
+from proxy.explain_diff import EXCERPT, Difference, common_suffix, difference
 from proxy.explain_prompt import shape_of
 from tests.proxy.recordings import CLAUDE, ask, say
 from tests.proxy.test_explain_prompt import JSON

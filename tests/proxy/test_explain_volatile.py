@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.explain_diff import common_prefix
+from adapters.texts import common_prefix
 from proxy.explain_volatile import KINDS, REACH, volatile
 
 A, B = "550e8400-e29b-41d4-a716-446655440000", "1c9e6679-7425-40de-944b-e07fc1f90ae7"
