@@ -98,6 +98,7 @@ def memory(prefixes: int) -> None:
         planner.content(plan, number / 1000)
         planner.settle(plan, Usage(write_5m=4000, uncached=30), number / 1000)
     held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
     live = len(planner.beliefs.warm)
     print(f"{live:,} live prefixes hold {held / 1e6:.0f} MB (process: {resource.getrusage(0).ru_maxrss / 1e3:.0f} MB)")
 
