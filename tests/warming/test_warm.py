@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from adapters.errors import UpstreamError
 from adapters.openai_chat import OPENAI_CHAT
@@ -352,3 +354,49 @@ async def test_nothing_is_left_behind():
     assert not fan.planner.flights
     assert len(fan.warm._waits) == 0
     assert len(fan.tasks) == 0
+
+
+CLIENTS = st.lists(
+    st.tuples(
+        st.floats(0, 8), st.integers(0, 2), st.booleans(), st.sampled_from([None, None, None, 0.1, 0.5, 1.0, 3.0])
+    ),
+    min_size=1,
+    max_size=14,
+)  # fmt: skip
+"""When a client comes, which document it asks about, whether it streams, and when it hangs up."""
+
+
+@settings(max_examples=25, deadline=None)
+@given(CLIENTS, st.sets(st.integers(0, 8), max_size=3), st.sampled_from(["leader", "call"]))
+def test_whatever_happens_nothing_is_lost_delayed_or_left_behind(clients, refused, way):
+    async def schedule():
+        fan = Fan(fault=lambda number: 500 if number in refused else None)
+        sums = dict.fromkeys(range(3), 0)
+        for _, document, _, _ in clients:
+            sums[document] += 1
+
+        async def one(number, at, document, stream, hang_up):
+            body = claude(f"{number}?", system=f"Document {document}. " * 2500)
+            group = Fanout(f"g{document}", sums[document]) if way == "call" else None
+            task = asyncio.ensure_future(fan.client(body, at=at, stream=stream, fanout=group))
+            if hang_up is None:
+                return await task
+            await fan.time.sleep(at + hang_up)
+            task.cancel()
+            await asyncio.wait([task])
+            return None
+
+        work = (one(n, *client) for n, client in enumerate(clients))
+        got = await fan.run(*work, fan.time.sleep(60.0))
+        for (*_, hang_up), each in zip(clients, got, strict=False):
+            if hang_up is None:
+                assert each.status in (200, 500)
+                assert each.trace.warming.waited <= fan.options.deadline + 1e-6
+        assert not fan.planner.flights
+        assert len(fan.warm._waits) == len(fan.tasks) == 0
+        gone = sum(hang_up is not None for *_, hang_up in clients)
+        # One write for each document, and one more for each that wrote and went, was refused, or was not waited for.
+        late = sum(each is not None and each.trace.warming.why == "deadline" for each in got)
+        assert fan.writes <= 3 + gone + len(refused) + late
+
+    asyncio.run(schedule())
