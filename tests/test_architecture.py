@@ -83,6 +83,7 @@ DECIDING = (
     "warming/prune_economics.py",
     "warming/expectation.py",
     "warming/ledger.py",
+    "warming/patience.py",
     "warming/plan.py",
     "warming/planner.py",
     "warming/returns.py",

@@ -22,6 +22,7 @@ from warming.groups import Groups
 from warming.leading import Leading
 from warming.ledger import Ledger
 from warming.options import Options
+from warming.patience import Patience
 from warming.plan import Plan, Shared
 from warming.planner import Planner
 from warming.reading import Reading
@@ -59,6 +60,7 @@ class Warm:
             sleep=sleep,
         )
         self._groups = Groups(self._released, tasks, gather=options.gather, clock=clock, sleep=sleep)
+        self._patience = Patience(options.deadline)
         self._unstreamed: set[str] = set()
         """Models that refused a stream which their client had not asked for."""
 
@@ -108,7 +110,7 @@ class Warm:
         before, waited = plan.expected if before is None else before, False
         while plan.wait is not None:
             waited, noted.shared = True, plan.shared
-            left = deadline - self._clock()
+            left = min(deadline - self._clock(), self._patience.of(request.model))
             patient = left > 0 and await self._waits.until(plan.wait, left)
             noted.why = "" if patient else "deadline"
             plan = self.planner.plan(
@@ -166,6 +168,7 @@ class Warm:
         if reply.form is Form.EVENTS:
 
             def content() -> None:
+                self._patience.came(request.model, self._clock() - plan.begun)
                 self._readable(plan)
 
             def ended(seen: bool) -> None:

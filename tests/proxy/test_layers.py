@@ -58,6 +58,21 @@ async def test_claude_through_chat_completions_gets_breakpoints_behind_the_trans
     assert sorted(tokens > 4000 for tokens in read) == [False, True, True, True]
 
 
+async def test_the_answer_of_a_warm_call_is_nobodys() -> None:
+    async with proxy("simulated", config=QUICK) as running:
+        named = {"X_Warmgate_Fanout": "g; n=3", "anthropic_version": "2026-10-21"}
+
+        async def one(number: int) -> None:
+            async with running.post(claude(f"{number}?", max_tokens=900), path="/messages", **named) as response:
+                assert response.status == 200
+
+        await asyncio.gather(*map(one, range(3)))
+        page = await metrics(running)
+    assert 'warmgate_warming_calls_total{kind="warm",outcome="ok"} 1.0' in page
+    assert "warmgate_stored_total 3.0" in page or "warmgate_stored_total 0.0" in page
+    assert 'warmgate_store{fact="entries",level="l1"} 4.0' not in page
+
+
 async def test_off_means_that_no_byte_is_changed() -> None:
     async with proxy("simulated", config=QUICK + "warming: {enabled: false}") as running:
         answers = await asyncio.gather(*(ask(running, claude(f"{n}?")) for n in range(3)))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from adapters.errors import UpstreamError
 from adapters.openai_chat import OPENAI_CHAT
+from adapters.simulated import Timing
 from adapters.vocabulary import Fanout, Reply
 from tests.warming.fan import Fan, chat, claude
 from warming.options import Options
@@ -114,6 +115,20 @@ async def test_a_leader_that_says_nothing_is_waited_for_until_the_deadline_and_n
     assert waited[0] == 0
     assert waited[1:] == pytest.approx([4.0] * 3)
     assert {each.trace.warming.why for each in got[1:]} == {"deadline"}
+
+
+async def test_a_leader_much_slower_than_others_were_is_not_waited_for_until_the_deadline():
+    fan = Fan()
+    for turn in range(10):
+        await fan.run(fan.client(claude("?", system=f"Document {turn}. " * 2500)))
+    slow = [claude(f"{n}?", system="Another one. " * 2500) for n in range(3)]
+    usual, real = fan.provider, fan.timing
+    fan.provider = Fan(timing=Timing(9.0, real.tokens_per_second, real.prefill_per_second)).provider
+    fan.provider._sleep, fan.provider._clock = usual._sleep, usual._clock
+    got = await fan.run(*(fan.client(body) for body in slow))
+    waited = [each.trace.warming.waited for each in got]
+    assert 1.0 <= waited[1] < 4.0
+    assert got[1].trace.warming.why == "deadline"
 
 
 async def test_a_lag_of_the_provider_that_is_known_is_waited_for():
