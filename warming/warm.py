@@ -7,6 +7,7 @@ doubt a request goes as it came.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -30,7 +31,15 @@ from warming.request import Request
 from warming.waits import Waits
 from warming.warmer import Warmer
 
+log = logging.getLogger("warmgate.warming")
+
 NONE = Shared(-1, 0, "")
+
+NOT_OURS = frozenset({401, 402, 403, 404, 408, 413, 429})
+"""Refusals that have nothing to do with what is added to a request."""
+
+REMEMBERED = 1024
+"""Models; their names are the client's to choose."""
 
 
 class Warm:
@@ -61,8 +70,8 @@ class Warm:
         )
         self._groups = Groups(self._released, tasks, gather=options.gather, clock=clock, sleep=sleep)
         self._patience = Patience(options.deadline)
-        self._unstreamed: set[str] = set()
-        """Models that refused a stream which their client had not asked for."""
+        self._untouchable: set[str] = set()
+        """Models that refused a request with what is added to it, and took it without."""
 
     async def __call__(self, call: Call) -> Reply:
         request = self.reading.request(call)
@@ -72,6 +81,8 @@ class Warm:
             return told(call) if call.warmup is not None else await self.inner(call)
         if call.warmup is not None:
             return await self.calls.up(request)
+        if request.model in self._untouchable:
+            request = request._replace(terms=request.terms._replace(breakpoints=False))
         noted, until = noted_on(call), self._clock() + self.options.deadline
         # Whatever is warm when a call arrives would have been read without any of this.
         before = self.planner.warmth(request.prompt, request.terms, self._clock())[0] if call.fanout else None
@@ -130,17 +141,23 @@ class Warm:
 
     async def _send(self, request: Request, plan: Plan, before: int) -> Reply:
         call = request.call
-        stream = plan.leads and self.options.stream_leaders and request.model not in self._unstreamed
-        body = dressed(request, plan, stream=stream and not call.stream)
+        stream = plan.leads and self.options.stream_leaders and request.model not in self._untouchable
+        body, modified = dressed(request, plan, stream=stream and not call.stream), call.trace.modified_bytes
         reply = await self._asked(call, body, plan)
-        if body.streamed and 400 <= reply.status < 500 and reply.status not in (401, 403, 408, 429):
-            # Some accounts may not stream some models, and no client of ours asked for it.
-            plan = plan._replace(flight=None)
-            again = await self._asked(call, dressed(request, plan, stream=False), plan)
-            if again.status < 300:
-                self._unstreamed.add(request.model)
-            reply = again
+        if body.changed and 400 <= reply.status < 500 and reply.status not in NOT_OURS:
+            # Some accounts may not stream some models, some gateways take no breakpoints, and nobody asked us for
+            # either: it goes once more as it came.
+            call.trace.modified_bytes = modified
+            plan = plan._replace(flight=None, marks=(), explicit=False)
+            reply = await self._asked(call, dressed(request, plan, stream=False), plan)
+            if reply.status < 300:
+                self._refused(request.model)
         return self._watched(request, plan, reply, before)
+
+    def _refused(self, model: str) -> None:
+        log.warning("requests to a model were refused with what warming adds: from now on they go as they come")
+        if len(self._untouchable) < REMEMBERED:
+            self._untouchable.add(model)
 
     async def _asked(self, call: Call, body: Dressed, plan: Plan) -> Reply:
         call.trace.modified_bytes += body.modified

@@ -67,7 +67,7 @@ async def test_and_one_behind_it_writes_once_more():
 
 
 @pytest.mark.parametrize("count", [2, 8, 64])
-@pytest.mark.parametrize("status", [400, 429, 500, 529])
+@pytest.mark.parametrize("status", [403, 429, 500, 529])
 async def test_a_leader_that_is_refused_leaves_its_place_to_the_next(count, status):
     fan = Fan(fault=lambda number: status if number == 0 else None)
     got = await fan.run(*(fan.client(claude(f"Question {n}?")) for n in range(count)))
@@ -322,6 +322,27 @@ class TestBytes:
         assert "stream" not in plain.asked[0].body
         assert streamed.message is not None
         assert any(block.get("text") for block in streamed.message["content"])
+
+    async def test_a_gateway_that_takes_no_breakpoints_gets_the_request_as_it_came(self):
+        class NoBreakpoints(Fan):
+            async def _provider(self, call):
+                if b"cache_control" in call.body:
+                    self.asked.append(None)
+                    return Reply.whole(400, (), b'{"error":{"message":"unknown field"}}', source="upstream")
+                return await super()._provider(call)
+
+        fan = NoBreakpoints()
+        (got,) = await fan.run(fan.client(claude("Question?")))
+        assert (got.status, len(fan.asked), got.trace.modified_bytes) == (200, 2, 0)
+        got = await fan.run(*(fan.client(claude(f"{n}?", system="Other. " * 4000)) for n in range(3)))
+        assert [each.status for each in got] == [200] * 3
+        assert len(fan.asked) == 5  # learned: nothing is added any more
+
+    async def test_a_bad_request_of_the_clients_is_told_as_it_is(self):
+        fan = Fan(fault=lambda number: 400)
+        (got,) = await fan.run(fan.client(claude("Question?")))
+        assert (got.status, len(fan.asked)) == (400, 2)
+        assert not fan.warm._untouchable
 
     async def test_an_account_that_may_not_stream_is_asked_again_as_its_client_asked(self):
         class NoStreams(Fan):
