@@ -71,8 +71,9 @@ class Layers:
         """The upstream of this name with its layers."""
         if not self._settings.warming.enabled:
             return handler
-        # In managed mode all requests carry the same key, and the provider keeps one cache for it.
-        apart = _same if self._settings.tenants.mode == "managed" else _credential
+        # In managed mode all requests carry one key, and the provider keeps one cache for it; but that tenants notice
+        # each other is a setting, here as in our own cache.
+        apart = _tenant if self._settings.tenants.mode == "managed" else _credential
         reading = Reading(self._market(name, upstream), self._warming, apart)
         warm = Warm(
             handler,
@@ -167,5 +168,5 @@ def _credential(call: Call) -> str:
     return call.credential
 
 
-def _same(call: Call) -> str:
-    return ""
+def _tenant(call: Call) -> str:
+    return call.tenant

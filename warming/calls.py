@@ -77,8 +77,10 @@ class Calls:
 
     def used(self, request: Request) -> None:
         """Tells of a use of the request's static text, which may be worth keeping warm."""
+        if not self._options.keep:
+            return
         at = static_end(request.prompt)
-        if not self._options.keep or at < 0 or request.prompt.points[at].tokens < request.prompt.minimum:
+        if at < 0 or request.prompt.points[at].tokens < request.prompt.minimum:
             return
 
         def body() -> WarmBody | None:

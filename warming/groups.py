@@ -21,6 +21,10 @@ from warming.waits import Waits
 REMEMBERED = 1024
 """Groups that were released, so that a latecomer is not held for a group that has gone."""
 
+LATE = 5.0
+"""Seconds behind its release in which a request of that name is a latecomer; later it begins a new fan-out, for clients
+give all of theirs one name."""
+
 Release = Callable[[Sequence[Request]], Awaitable[Shared]]
 """Warms what the members share, and says what that is."""
 
@@ -32,6 +36,8 @@ class Group:
     latest: float = 0.0
     shared: Shared | None = None
     """Set when it is released."""
+    released: float = 0.0
+    """When."""
     prompt: Prompt | None = None
     """Of one of them, once all have gone: a latecomer is known by it."""
 
@@ -60,7 +66,7 @@ class Groups:
     async def join(self, name: str, n: int, request: Request, patience: float) -> Shared:
         """The shared prefix, once the group is released; `why` says so where patience ended first (`deadline`)."""
         gone = self._gone.get(name)
-        if gone is not None and gone.shared is not None:
+        if gone is not None and gone.shared is not None and self._clock() - gone.released <= LATE:
             return gone.shared if _agrees(request, gone) else Shared(-1, 0, "came late")
         group = self._open.get(name)
         if group is None:
@@ -88,6 +94,7 @@ class Groups:
             group.shared = await self._release(group.members)
         finally:
             group.shared = group.shared or Shared(-1, 0, "failed")
+            group.released = self._clock()
             group.prompt = group.members[0].prompt
             group.members.clear()  # with their bodies
             self._waits.over((group, "released"))

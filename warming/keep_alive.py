@@ -29,6 +29,10 @@ EARLY = 0.8
 """Share of a life after which a prefix is read again: Anthropic's cost guide reads those of five minutes every four
 (September 2026)."""
 
+STEP = 30.0
+"""Seconds that the loop sleeps at most: what is added meanwhile may be due before what it sleeps for, but no entry
+lives so short."""
+
 MOST = 64
 """Prefixes that are kept: each holds its request."""
 
@@ -62,16 +66,22 @@ class KeepAlive:
         clock: Clock,
         sleep: Sleep,
     ) -> None:
-        """`dollars`: what all that is kept for traffic's sake may cost, in the life of this process."""
+        """`dollars`: what all that is kept for traffic's sake may cost in the life of this process, by whichever of
+        those that share the ledger."""
         self._ping, self._planner, self._ledger, self._tasks = ping, planner, ledger, tasks
         self._clock, self._sleep = clock, sleep
-        self.dollars = dollars
+        self._most = dollars
         self.returns = Returns()
         self._kept: OrderedDict[bytes, Kept] = OrderedDict()
         self._running = False
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    @property
+    def dollars(self) -> float:
+        """What is left."""
+        return self._most - self._ledger.kept
 
     def keep(self, request: Request, at: int, body: WarmBody, *, seconds: float, dollars: float) -> None:
         """As was asked for."""
@@ -115,7 +125,7 @@ class KeepAlive:
                 digest, kept = min(self._kept.items(), key=lambda item: self._due(item[1]))
                 due = self._due(kept)
                 if (wait := due - self._clock()) > 0:
-                    await self._sleep(wait)
+                    await self._sleep(min(wait, STEP))
                     continue  # somebody may have come in the meantime
                 await self._renew(digest, kept)
         except Exception:
@@ -133,7 +143,7 @@ class KeepAlive:
             spent = extra.cost or 0.0
             kept.dollars -= spent
             if kept.until is None:
-                self.dollars -= spent
+                self._ledger.kept += spent
             why = extra.failed or ("no price" if extra.cost is None else "")
         if why:
             log.info("a prompt is no longer kept warm: %s", why)

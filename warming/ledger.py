@@ -70,6 +70,8 @@ Figures = dict[tuple[str, ...], float]
 class Ledger:
     figures: Figures = field(default_factory=lambda: defaultdict(float))
     total: Account = field(default_factory=Account)
+    kept: float = 0.0
+    """Dollars spent on pings for the traffic's sake, which have one budget."""
     tenants: OrderedDict[str, Account] = field(default_factory=OrderedDict)
     fanouts: OrderedDict[str, Account] = field(default_factory=OrderedDict)
     _writes: OrderedDict[bytes, _Write] = field(default_factory=OrderedDict)

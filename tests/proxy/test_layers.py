@@ -73,6 +73,31 @@ async def test_the_answer_of_a_warm_call_is_nobodys() -> None:
     assert 'warmgate_store{fact="entries",level="l1"} 4.0' not in page
 
 
+MANAGED = """
+upstream: {base_url: simulated}
+tenants:
+  mode: managed
+  share_cache: SHARE
+  keys: [{tenant: a, key: wg-key-of-team-a}, {tenant: b, key: wg-key-of-team-b}]
+upstreams: {anthropic: {base_url: simulated, speaks: anthropic}}
+routes: [{model: "claude-*", upstream: anthropic}]
+"""
+
+
+@pytest.mark.parametrize("share", [False, True])
+async def test_tenants_wait_for_one_another_only_where_they_share_a_cache(share: bool) -> None:
+    async with proxy("simulated", config=SLOWER + MANAGED.replace("SHARE", str(share).lower())) as running:
+
+        async def one(team: str) -> None:
+            key = f"wg-key-of-team-{team}"
+            async with running.post(claude(f"{team}?"), path="/messages", key=key) as response:
+                assert response.status == 200, await response.text()
+
+        await asyncio.gather(one("a"), one("b"))
+        page = await metrics(running)
+    assert ('warmgate_warming_requests_total{role="follower"} 1.0' in page) is share
+
+
 async def test_off_means_that_no_byte_is_changed() -> None:
     async with proxy("simulated", config=QUICK + "warming: {enabled: false}") as running:
         answers = await asyncio.gather(*(ask(running, claude(f"{n}?")) for n in range(3)))

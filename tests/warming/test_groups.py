@@ -103,3 +103,13 @@ async def test_names_of_groups_do_not_fill_the_memory():
     given = prompt(*DOC)
     await fan.time.run(*(fan.member(given, n=1, name=str(number)) for number in range(10)))
     assert len(fan.groups._gone) == 4
+
+
+async def test_a_name_that_is_used_again_begins_a_new_fan_out():
+    fan = Fan()
+    a, b, c, d = branches(4, *DOC)
+    got = await fan.time.run(
+        fan.member(a, n=2), fan.member(b, n=2), fan.member(c, at=60.0, n=2), fan.member(d, at=60.2, n=2)
+    )
+    assert got == [("warmed", 1.0)] * 2 + [("warmed", 61.2)] * 2
+    assert fan.released == [(0.0, 2), (60.2, 2)]

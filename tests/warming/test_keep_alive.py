@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from adapters.openai_chat import OPENAI_CHAT
 from adapters.vocabulary import Warmup
-from tests.warming.fan import Fan, claude
+from tests.warming.fan import Fan, chat, claude
 from warming.options import Options
 
 HOUR = Warmup(keep=3600.0, dollars=1.0)
@@ -102,6 +103,27 @@ async def test_traffic_that_never_lapses_or_never_comes_back_costs_nothing():
 
 async def test_off_by_default():
     fan = Fan()
+    turns = [400.0 * n for n in range(6)]
+    await fan.run(*(fan.client(claude(f"{at}?"), at=at) for at in turns), fan.time.sleep(9000.0))
+    assert len(fan.asked) == 6
+
+
+async def test_what_is_due_sooner_is_not_overslept_for_what_is_due_later():
+    fan = Fan()
+    long = chat("?", model="gpt-6-sol")  # half an hour
+    await fan.run(
+        fan.client(long, stream=False, warmup=Warmup(7200.0, 1.0), dialect=OPENAI_CHAT),
+        fan.client(claude("?"), at=60.0, stream=False, warmup=HOUR),
+        fan.time.sleep(700.0),
+    )
+    claudes = [asked for asked in fan.asked if asked.body["model"].startswith("claude")]
+    assert len(claudes) == 3
+    assert all(asked.usage.read > 4000 for asked in claudes[1:])
+
+
+async def test_several_upstreams_have_one_budget_for_the_traffics_sake():
+    fan = Fan(options=Options(keep=True, dollars=1.0))
+    fan.ledger.kept = 1.0  # another upstream has spent it
     turns = [400.0 * n for n in range(6)]
     await fan.run(*(fan.client(claude(f"{at}?"), at=at) for at in turns), fan.time.sleep(9000.0))
     assert len(fan.asked) == 6
