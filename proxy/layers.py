@@ -114,7 +114,7 @@ class Layers:
         # The most there is to see, in either direction; the others together.
         tenants = sorted(self.ledger.tenants.items(), key=lambda item: -abs(item[1].net))
         for place, (tenant, account) in enumerate(tenants):
-            name = tenant[:12] if place < TENANTS else OTHER
+            name = tenant[:32] if place < TENANTS else OTHER
             figures["tenant", name] = figures.get(("tenant", name), 0.0) + account.net
         return figures
 

@@ -29,16 +29,18 @@ class Dressed(NamedTuple):
     """Whether a stream is asked for that the client did not ask for."""
 
 
-def path_of(request: Request, at: int) -> Path | None:
-    """Where in the body the block of this point stands; None for a point inside a text."""
+def paths_of(request: Request, places: Sequence[int]) -> list[Path | None]:
+    """Where in the body the blocks of these points stand; None for a point inside a text, and for none."""
     points = request.prompt.points
-    if not 0 <= at < len(points) or points[at].edge == "step":
-        return None
     found = [
         block.path for block in blocks(request.call.parsed, request.api, wire_of(request.api, request.terms.profile))
     ]
-    place = at - sum(point.edge == "step" for point in points[:at])
-    return found[place] if place < len(found) else None
+    paths: list[Path | None] = []
+    for at in places:
+        inside = not 0 <= at < len(points) or points[at].edge == "step"
+        place = -1 if inside else at - sum(point.edge == "step" for point in points[:at])
+        paths.append(found[place] if 0 <= place < len(found) else None)
+    return paths
 
 
 def with_marks(request: Request, marks: Sequence[Mark]) -> bytes:
@@ -46,7 +48,8 @@ def with_marks(request: Request, marks: Sequence[Mark]) -> bytes:
     if not marks:
         return request.raw
     wire = wire_of(request.api, request.terms.profile)
-    places = [Place(path, life) for at, life in marks if (path := path_of(request, at)) is not None]
+    paths = paths_of(request, [at for at, _ in marks])
+    places = [Place(path, life) for path, (_, life) in zip(paths, marks, strict=True) if path is not None]
     # The most important ones last: what is deepest is what the request is there for.
     taken = legal(request.call.parsed, places[::-1], api=request.api, wire=wire)
     return marked(request.raw, request.call.parsed, api=request.api, places=taken, wire=wire)

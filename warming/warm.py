@@ -17,7 +17,7 @@ from adapters.vocabulary import Call, Clock, Form, Handler, Reply, Sleep
 from warming.calls import Calls, noted_on, told
 from warming.cheapest import for_fanout
 from warming.counterfactual import plainly
-from warming.dressing import Dressed, dressed, path_of
+from warming.dressing import Dressed, dressed, paths_of
 from warming.economics import CALLS
 from warming.groups import Groups
 from warming.leading import Leading
@@ -102,7 +102,7 @@ class Warm:
         if isinstance(request, str):
             return None
         at = self.planner.known(request.prompt)
-        path = path_of(request, at)
+        (path,) = paths_of(request, [at])
         sent = 0
         if path is not None and len(path) > 1 and path[0] in ("messages", "input") and isinstance(path[1], int):
             ended = request.prompt.points[at].edge in ("message", "system")

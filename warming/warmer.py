@@ -20,7 +20,7 @@ from adapters.vocabulary import Clock, Extra, Form, Handler, Reply, Trace
 from adapters.warm_call import WarmBody, warm_call
 from adapters.warm_call_form import Refusal
 from warming.breakpoints import Mark
-from warming.dressing import path_of
+from warming.dressing import paths_of
 from warming.plan import Plan
 from warming.planner import Planner
 from warming.request import Request
@@ -49,7 +49,7 @@ class Warmer:
     def body(self, request: Request, at: int, raw: bytes | None = None) -> WarmBody | Refusal:
         """The request that warms everything up to this point. `raw`: the body to cut it from, where it is not the
         client's (with breakpoints in front of the point)."""
-        path = path_of(request, at)
+        (path,) = paths_of(request, [at])
         if path is None:
             return Refusal("the shared prefix ends inside a text")
         return warm_call(
