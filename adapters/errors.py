@@ -47,3 +47,7 @@ class Torn(WarmgateError):
 
 class Unfoldable(WarmgateError):
     """A stream (or a message) that cannot be turned into the other form without loss."""
+
+
+class EmbeddingError(WarmgateError):
+    """There is no vector for a text, and why: `timeout`, `status 503`, a model file that is damaged, ..."""

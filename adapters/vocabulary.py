@@ -15,6 +15,7 @@ import msgspec
 
 from adapters.errors import Unfoldable
 from adapters.prices import Costs
+from adapters.question import Question
 from adapters.sse import Frame
 from adapters.usage import Usage
 
@@ -73,6 +74,10 @@ class Controls:
     """Keep the answer for this many seconds, at most the configured time."""
     namespace: str = ""
     """A partition of the tenant's own cache."""
+    similarity: float | None = None
+    """How similar an equivalent question has to be at least; within the bounds of the configuration."""
+    exact: bool = False
+    """Answer from memory with the answer to an identical request only."""
 
     @property
     def shareable(self) -> bool:
@@ -153,6 +158,30 @@ class Warming:
 
 
 @dataclass(slots=True)
+class Nearness:
+    """What the semantic cache found out about one request. Times are in seconds, money in US dollars."""
+
+    mode: str = ""
+    """`shadow` or `on`."""
+    outcome: str = ""
+    """`hit`, `would hit`, `refused` (there was one near, and it was not good enough), `nothing near`, `exact only`,
+    `failed`."""
+    why: str = ""
+    """Why it was refused, exact only, or failed: `numbers: 12 / 15`, `images`, `embedding: timeout`, ..."""
+    entry: int = 0
+    """The entry that was served, would have been, or was the nearest that was refused; 0: none."""
+    similarity: float | None = None
+    score: float | None = None
+    """How likely the verifier takes that entry's answer to be right."""
+    threshold: float | None = None
+    """What the score, or where there is none the similarity, had to reach."""
+    seconds: float = 0.0
+    """That the request waited for it."""
+    spent: float = 0.0
+    """For embeddings, audits and judges, on account of this request."""
+
+
+@dataclass(slots=True)
 class Trace:
     """Facts about one request, noted by the layers and read once, by the edge, when it emits the event.
 
@@ -160,7 +189,7 @@ class Trace:
     """
 
     source: str = ""
-    """Who answered: `upstream`, `l1`, `l2`, `collapsed`, `proxy` (a refusal of our own)."""
+    """Who answered: `upstream`, `l1`, `l2`, `semantic`, `collapsed`, `proxy` (a refusal of our own)."""
     why: str = ""
     """Why the cache did not answer, in RFC 9211's terms: `miss`, `request`, `bypass`; empty on a hit."""
     detail: str = ""
@@ -186,6 +215,8 @@ class Trace:
     """What of the request the provider never saw, or saw changed: `temperature: dropped`, ..."""
     warming: Warming | None = None
     """None where no warming was looked at."""
+    nearness: Nearness | None = None
+    """None where no equivalent question was looked for."""
     unknown_events: int = 0
     """Events of the upstream's stream that its dialect does not know."""
 
@@ -205,6 +236,9 @@ class Dialect(Protocol):
         """Why this request must reach the provider, whatever was answered before: it is to be kept there, goes on from
         something kept there, or has the provider act (`store`, `previous_response_id`, `server tools`). A short ASCII
         text; empty where the answer is a function of the request."""
+
+    def question(self, body: Mapping[str, Any]) -> Question:
+        """What the request asks last, and what it asks it in."""
 
     def wants_stream(self, body: Mapping[str, Any]) -> bool: ...
 
@@ -384,6 +418,8 @@ class Route(NamedTuple):
     """Counts in the key: everything in the configuration that decides who answers, and what they are asked."""
     warming: str = ""
     """The strategy for its fan-outs (`leader`, `call`, `auto`, `off`); empty: as configured for all."""
+    semantic: str = ""
+    """Whether equivalent questions are answered (`off`, `shadow`, `on`); empty: as configured for all."""
 
 
 NOWHERE = Route(())
