@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -213,6 +217,37 @@ def test_the_text_is_taken_out_where_it_stands_last(body: dict[str, Any], expect
     before = json.dumps(body)
     assert without_text(body, "a") == expected
     assert json.dumps(body) == before
+
+
+# Data that nobody on this project wrote
+
+DATA = Path(os.environ.get("WARMGATE_DATA") or Path(__file__).resolve().parents[2].parent / "shared" / "data")
+STRUCTURAL = {
+    "response_format_changed",
+    "same_followup_no_context",
+    "same_followup_other_context",
+    "system_prompt_changed",
+    "tools_changed",
+}
+"""Kinds of pairs whose questions are alike and whose requests are not."""
+
+
+def test_conversations_that_differ_never_meet() -> None:
+    path = DATA / "semantic" / "multiturn_pairs.jsonl.gz"
+    if not path.exists():
+        pytest.skip(f"no {path.name} below {DATA}: name the folder in WARMGATE_DATA")
+    met: Counter[tuple[str, int, bool]] = Counter()
+    for line in gzip.decompress(path.read_bytes()).splitlines():
+        pair = json.loads(line)
+        one, other = (scope(OPENAI_CHAT, {"model": "m"} | pair[name]) for name in "ab")
+        assert one is not None
+        assert other is not None
+        met[pair["kind"], pair["label"], one == other] += 1
+    kinds = {kind for kind, _, _ in met}
+    assert kinds >= STRUCTURAL
+    assert [kind for kind in STRUCTURAL if met[kind, 0, True]] == []
+    # Nothing that has to be found is lost: positives that need not be found are the only ones in another scope.
+    assert [kind for kind in kinds if met[kind, 1, False] and not kind.endswith("_optional")] == []
 
 
 # Marks of context
