@@ -5,9 +5,7 @@ Both know no dialect: turns stand in `messages` or `input` in all of them, instr
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 from adapters.body import mapping
@@ -34,6 +32,9 @@ MARKERS = (
 TURNS = ("messages", "input")
 INSTRUCTIONS = ("system", "instructions")
 INSTRUCTING = ("system", "developer")
+
+ENDS_NAME = " \t\n\r/>"
+"""What may follow the name of a tag."""
 
 
 def without_text(body: Mapping[str, Any], text: str) -> dict[str, Any] | None:
@@ -64,25 +65,16 @@ def marked(question: Question, markers: Sequence[str] = MARKERS) -> str:
     Letter case and the kind of line ends do not matter. One of the form `<name>` stands for the tag with attributes
     too. An empty marker is no marker.
     """
-    pattern = _pattern(tuple(markers))
-    if pattern is None:
-        return ""
-    for text in (question.text, *_instructions(question.around)):
-        if found := pattern.search(text.replace("\r\n", "\n")):
-            return markers[int((found.lastgroup or "m0")[1:])]
-    return ""
+    texts = [text.replace("\r\n", "\n").lower() for text in (question.text, *_instructions(question.around))]
+    return next((marker for marker in markers if marker and any(_stands(marker.lower(), text) for text in texts)), "")
 
 
-@lru_cache(maxsize=64)
-def _pattern(markers: tuple[str, ...]) -> re.Pattern[str] | None:
-    """One group for each marker, named by its place."""
-    groups = []
-    for place, marker in enumerate(markers):
-        if marker:
-            tag = marker.startswith("<") and marker.endswith(">")
-            text = rf"{re.escape(marker[:-1])}(?=[\s/>])" if tag else re.escape(marker)
-            groups.append(f"(?P<m{place}>{text})")
-    return re.compile("|".join(groups), re.IGNORECASE) if groups else None
+def _stands(marker: str, text: str) -> bool:
+    if not (marker.startswith("<") and marker.endswith(">")):
+        return marker in text
+    begun = marker[:-1]
+    # What follows the name says whether it is this tag or one with a longer name.
+    return any(rest[:1] in ENDS_NAME for rest in text.split(begun)[1:] if rest)
 
 
 def _instructions(body: Mapping[str, Any]) -> Iterator[str]:
