@@ -14,8 +14,8 @@ third wrong answer, of 2,000 simulated routes with a hit rate of 30% and 0.5% al
     opens within 1,000        1%      11%    94%        all       all
     audits until then                        220        33        16    (median; of nine in ten: 806, 87, 30)
 
-Who is told of a wrong answer (`told`) was not sampled at random: people report what annoys them, and one may report
-much. That is counted apart, each entry once, and opens at an absolute number.
+What somebody reports (`told`) is no random sample: people report what annoys them, and one of them may report much.
+That is counted apart, each entry once, and opens at an absolute number.
 """
 
 from __future__ import annotations
