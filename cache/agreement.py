@@ -13,8 +13,8 @@ import unicodedata
 from cache.agreement_code import codes_agree, data_agrees, split
 from cache.agreement_number import WORDS, agree, numbers, quantity
 
-LONGEST = 100_000
-"""Characters of an answer that is read; a longer one is only compared as it stands."""
+LONGEST = 32_000
+"""Characters of an answer that is read (some 40 ms); a longer one is only compared as it stands."""
 
 SHORT = 12
 """Words that a short answer has at most."""
@@ -135,14 +135,14 @@ def _without_marks(text: str) -> str:
 
 
 def _folded(word: str) -> str:
-    """`getName`, `A1b` and the like keep their capitals."""
+    """`getName` and `X7kq` keep their capitals."""
     if word.islower():
         return word
     letters = "".join(each for each in word if each.isalpha())
-    if letters.isupper() or letters.islower() or letters[1:].islower() or not letters:
-        mixed = any(each.isdigit() for each in word) and any(each.isupper() for each in letters[1:])
-        return word if mixed and not letters.isupper() else word.casefold()
-    return word
+    if letters.isupper():
+        return word.casefold()
+    plain = letters[1:].islower() and not any(each.isdigit() for each in word)
+    return word.casefold() if plain else word
 
 
 def _short(text: str) -> str:

@@ -75,7 +75,8 @@ def explore(observed: Observed, value: float, max_error: float, prior: Prior | N
     answer; `observed` holds the same quantity of the questions before. `max_error`: the share of all requests that may
     be answered wrong. Where one of these is no number it is 1: nobody knows anything.
 
-    Time grows linearly with the observations: with 64 of them about 0.15 ms on one core, with a prior 0.1 ms.
+    Time grows linearly with the observations: with 64 of them about 0.15 ms on one core, with a prior 0.18 ms, and
+    0.02 ms where there are none.
     """
     if value != value or max_error != max_error or any(each != each for each, _ in observed):
         return 1.0
