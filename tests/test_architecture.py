@@ -141,6 +141,7 @@ WITHOUT_A_TEST_OF_ITS_OWN = {
     "cache/disk_store.py": ELSEWHERE,
     "cache/disk_thread.py": ELSEWHERE,
     "cache/exact.py": NOT_YET,
+    "cache/if_cached.py": "tested with the exact cache, in tests/cache/test_exact.py, and through the proxy",
     "cache/keeping.py": "a part of the exact and of the semantic cache, tested with both",
     "cache/recall.py": "the same",
     "proxy/app.py": NOT_YET,
