@@ -9,6 +9,7 @@ import numpy as np
 
 from adapters.bert_files import Pooling, described, network, wordpieces
 from adapters.embedder import Matrix, normalised
+from adapters.extras import attempted
 from adapters.model_files import ModelFiles
 from adapters.wordpieces import Ids, filled, passes
 
@@ -35,7 +36,10 @@ class BertEncoder:
         self._network = network(files, head, sha256=sha256, quantised=quantised, threads=threads)
         self._pieces = wordpieces(files, says.window, self._network.words, lower=says.lower)
         self._pooling, self._prefix, self.window = says.pooling, prefix, says.window
-        self.dimension = len(self._vectors([self._pieces.encode(f"{prefix}a question").ids])[0])
+        # Tried on a token that every model has: weights that are no numbers are seen now and not with each question.
+        tried = attempted(lambda: self._vectors([[0]]), str(files.path))
+        self.dimension: int = tried.shape[1]
+        attempted(lambda: normalised(tried, 1, self.dimension), str(files.path))
         self.identity = (
             f"onnx {model} {files.fingerprint()} {says.pooling} {says.window} tokens"
             f"{' quantised' if quantised else ''} {self.dimension} {prefix!r}"

@@ -22,7 +22,7 @@ from adapters.errors import EmbeddingError
 from adapters.extras import attempted, library
 from adapters.model_files import ModelFiles, find
 from adapters.sentence_encoder import CHARACTERS, EXTRA, weighed
-from adapters.wordpieces import filled, passes, window_of
+from adapters.wordpieces import Encoded, filled, passes, window_of
 
 Pair = tuple[str, str]
 
@@ -62,27 +62,26 @@ class CrossEncoder:
         )
         self._network = network(files, "classifier", sha256=sha256, quantised=False, threads=threads)
         self._pieces = wordpieces(files, window, self._network.words)
-        labels = attempted(lambda: self._logits([("a", "b")]).shape[1], str(files.path))
+        labels = attempted(lambda: self._run([Encoded([0, 0], [0, 1])]).shape[1], str(files.path))
         if labels != 1:
             raise EmbedderUnavailable(f"{files.path}: {labels} labels; a pair's score is the sigmoid of one")
         self.identity = f"onnx {model} {files.fingerprint()} {window} tokens"
 
     def scores(self, pairs: Sequence[Pair]) -> Matrix:
-        return sigmoid(self._logits(pairs)[:, 0])
-
-    def _logits(self, pairs: Sequence[Pair]) -> Any:
-        """(pairs, labels)"""
         rows = [self._pieces.pair(*pair) for pair in pairs]
-        parts: dict[int, Any] = {}
+        logits = np.empty(len(rows), np.float32)
         for places in passes([len(row.ids) for row in rows]):
-            ids = [rows[place].ids for place in places]
-            feeds = {
-                "input_ids": filled(ids),
-                "attention_mask": filled([[1] * len(row) for row in ids]),
-                "token_type_ids": filled([rows[place].kinds for place in places]),
-            }
-            parts |= zip(places, self._network.session.run(self._network.output, feeds), strict=True)
-        return np.stack([parts[place] for place in range(len(rows))])
+            logits[places] = self._run([rows[place] for place in places])[:, 0]
+        return sigmoid(logits)
+
+    def _run(self, rows: Sequence[Encoded]) -> Any:
+        """(rows, labels)"""
+        feeds = {
+            "input_ids": filled([row.ids for row in rows]),
+            "attention_mask": filled([[1] * len(row.ids) for row in rows]),
+            "token_type_ids": filled([row.kinds for row in rows]),
+        }
+        return self._network.session.run(self._network.output, feeds)
 
 
 class SentenceCrossEncoder:
@@ -147,12 +146,11 @@ def sigmoid(logits: Any) -> Matrix:
 
 
 def scorer_of(spec: ScorerSpec, environ: Mapping[str, str] = os.environ) -> PairScorer:
-    """The scorer, loaded and tried. Raises `EmbedderUnavailable`."""
+    """The scorer, loaded. Raises `EmbedderUnavailable`."""
     files = ModelFiles(find(spec.model, model_dir=spec.model_dir, fetch=spec.fetch, environ=environ))
     scorer: Scorer
     if spec.kind == "sentence-transformers":
         scorer = SentenceCrossEncoder(files, spec.model, sha256=spec.sha256)
     else:
         scorer = CrossEncoder(files, spec.model, sha256=spec.sha256, threads=spec.threads)
-    attempted(lambda: scorer.scores([("a question", "another")]), f"{spec.kind} {spec.model} gives no score")
     return PairScorer(scorer, spec.limits)

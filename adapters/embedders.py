@@ -10,7 +10,6 @@ from adapters.bert_encoder import BertEncoder
 from adapters.embedder import Embedder, EmbedderUnavailable, Encoder
 from adapters.embedding_batches import Limits
 from adapters.embedding_thread import EmbeddingThread
-from adapters.extras import attempted
 from adapters.known_embedders import Known, known
 from adapters.model_files import DEFAULT_MODEL, DEFAULT_SHA256, ModelFiles, find, repository_of
 from adapters.remote_embedder import Price, RemoteEmbedder, Service
@@ -19,9 +18,6 @@ from adapters.static_encoder import StaticEncoder, static_files
 from adapters.vocabulary import NOWHERE, Handler, Headers, Route
 
 Kind = Literal["onnx", "static", "sentence-transformers", "upstream"]
-
-TRIED = "Is this understood?"
-"""What an embedder has to have a vector for before it is used."""
 
 
 class Spec(NamedTuple):
@@ -62,14 +58,13 @@ class Remote(NamedTuple):
 
 
 def embedder_of(spec: Spec, remote: Remote | None = None, environ: Mapping[str, str] = os.environ) -> Embedder:
-    """The embedder, ready and tried. Takes up to a few seconds (a model is loaded), so it is no work for an event loop
+    """The embedder, ready. Takes up to a few seconds (a model is loaded), so it is no work for an event loop
     that serves requests. Raises `EmbedderUnavailable`."""
     if spec.kind == "upstream":
         if remote is None:
             raise EmbedderUnavailable("the kind `upstream` needs an upstream that speaks OpenAI's embeddings")
         return RemoteEmbedder(_service(spec, remote), spec.limits)
     encoder = encoder_of(spec, environ)
-    attempted(lambda: encoder.encode([TRIED]), f"{spec.kind} {spec.model} gives no vector")
     if spec.dimensions not in (None, encoder.dimension):
         raise EmbedderUnavailable(
             f"{spec.model} has {encoder.dimension} dimensions, not {spec.dimensions}: leave `dimensions` out"
@@ -113,7 +108,7 @@ def _service(spec: Spec, remote: Remote) -> Service:
         remote.handler,
         spec.model,
         dimension,
-        shorten=row is not None and dimension != row.dimension,
+        shorten=row is not None and row.shortens,
         upstream=remote.upstream,
         prefix=spec.prefix if spec.prefix is not None else (row.prefix if row else ""),
         window=spec.window or _window(row),

@@ -50,8 +50,8 @@ class SentenceEncoder:
         self._model: Any = attempted(
             lambda: library_.SentenceTransformer(where, local_files_only=True, trust_remote_code=False), where
         )
-        usual = self._model.prompts.get(self._model.default_prompt_name) or ""
-        self._prefix: str = usual if prefix is None else prefix
+        usual = attempted(lambda: self._model.prompts.get(self._model.default_prompt_name), where)
+        self._prefix: str = str(usual or "") if prefix is None else prefix
         self._size = size
         window = self._model.max_seq_length
         self.window = window if type(window) is int and window > 0 else None
@@ -61,13 +61,17 @@ class SentenceEncoder:
                 f"{where}: sentence-transformers does not say how many dimensions its vectors have"
             )
         self.dimension: int = dimension
+        attempted(lambda: self._made(["a question"]), where)
         self.identity = f"sentence-transformers {model} {fingerprint} {self.window} tokens {dimension} {self._prefix!r}"
 
     def encode(self, texts: Sequence[str]) -> Matrix:
         for text in texts:
             self._check(text)
+        return self._made(list(texts))
+
+    def _made(self, texts: list[str]) -> Matrix:
         made = self._model.encode(
-            list(texts),
+            texts,
             prompt=self._prefix,
             batch_size=self._size,
             convert_to_numpy=True,

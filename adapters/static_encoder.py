@@ -35,7 +35,7 @@ class StaticEncoder:
         raw = files.read(WEIGHTS, sha256)
         tensors = attempted(lambda: safetensors.load(raw), where)
         table = tensors.get(TENSOR)
-        if table is None or table.ndim != 2 or not len(table):
+        if table is None or table.ndim != 2 or not len(table) or not np.isfinite(table).all():
             raise EmbedderUnavailable(f"{where}: no table of word vectors ({TENSOR})")
         self._table = table  # as it is stored, in float16: half the memory, and a text has few words
         tokenizer = str(files.path / TOKENIZER)
