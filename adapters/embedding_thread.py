@@ -44,4 +44,4 @@ def check_texts(texts: Sequence[str]) -> None:
 
 def stacked(rows: Sequence[Row], dimension: int) -> Matrix:
     """(rows, dimension), nobody else's."""
-    return np.stack(rows) if rows else np.empty((0, dimension), np.float32)
+    return np.array(rows, np.float32) if rows else np.empty((0, dimension), np.float32)

@@ -138,7 +138,7 @@ TEXTS = [
     "What is the best way to reset my password?",
     "What is the capital of France?",
     "Naïve café — “quoted”, 3.14 km² and a 1,000-word answer… 東京?",
-    "word " * 60,
+    "word " * 12,
 ]
 
 
