@@ -192,8 +192,7 @@ class Batches(Generic[Item]):
             told = str(error) if isinstance(error, EmbeddingError) else f"{type(error).__name__}: {error}"
             for item, flight in batch:
                 self._end(item, flight, error=told or type(error).__name__)
-        if not self._closed:
-            self._go_on()
+        self._go_on()
 
     def _keep(self, batch: list[tuple[Item, _Flight]], made: Embedded) -> None:
         weights = [self._weight(item) for item, _ in batch]

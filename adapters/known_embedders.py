@@ -30,9 +30,7 @@ def table() -> dict[str, Known]:
 
 
 def known(model: str) -> Known | None:
-    """By its full name, else by its last part, as gateways and local servers name models (`openai/...`, `...:latest`);
-    letter case does not count."""
-    plain = model.lower().removesuffix(":latest")
-    full = {name.lower(): row for name, row in table().items()}
-    short = {name.rpartition("/")[2]: row for name, row in full.items()}
-    return full.get(plain) or short.get(plain.rpartition("/")[2])
+    """By the last part of its name: what stands before it is the owner's name on the hub, a gateway's for the provider,
+    or nothing. Letter case does not count, nor does the `:latest` of local servers."""
+    short = {name.lower().rpartition("/")[2]: row for name, row in table().items()}
+    return short.get(model.lower().removesuffix(":latest").rpartition("/")[2])

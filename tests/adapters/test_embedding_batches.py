@@ -187,8 +187,26 @@ async def test_closing_while_texts_of_a_failed_batch_are_tried_again() -> None:
     task = asyncio.ensure_future(asked.ask(["one", "bad", "three"]))
     await until(lambda: len(model.batches) == 2)
     await asked.close()
-    with pytest.raises(EmbeddingError):
+    with pytest.raises(EmbeddingError, match="closed"):
         await task
+    assert model.batches == [["one", "bad", "three"], ["one"]]
+
+
+async def test_what_nobody_waits_for_is_not_tried_again() -> None:
+    model = Model(open_=True)
+
+    async def compute(texts: list[str]) -> Embedded:
+        if texts == ["bad"]:
+            tasks[2].cancel()
+            await asyncio.wait([tasks[2]])
+        return await model(texts)
+
+    asked: Batches[str] = Batches(compute, PATIENT, len)
+    tasks = [asyncio.ensure_future(asked.ask([text])) for text in ("first", "bad", "gone")]
+    await asyncio.wait(tasks)
+    assert tasks[2].cancelled()
+    await asked.ask(["last"])
+    assert model.batches == [["first"], ["bad", "gone"], ["bad"], ["last"]]
 
 
 async def test_a_model_that_gives_too_few() -> None:
