@@ -179,13 +179,19 @@ async def test_an_upstream_that_is_down(error: Exception) -> None:
 
 
 async def test_an_upstream_that_is_slow() -> None:
+    given_up = asyncio.Event()
+
     async def slow(call: Call) -> Reply:
-        await asyncio.Event().wait()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            given_up.set()
         raise AssertionError
 
     embedder = RemoteEmbedder(service(slow), Limits(timeout=0.001))
     with pytest.raises(EmbeddingError, match="timeout"):
         await embedder.embed(["one"])
+    await given_up.wait()
     await embedder.close()
 
 
