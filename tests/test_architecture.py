@@ -24,7 +24,6 @@ LINES, FUNCTION_LINES = 300, 50
 LONGER = {
     "adapters/vocabulary.py": "the one place where every value and protocol of the seam is explained",
     "adapters/openai_fold.py": "rules of one wire format, which only make sense side by side",
-    "cache/disk_store.py": "everything that the one thread does with its one connection",
     "proxy/config.py": "every setting there is, with its default and its meaning, in the order of the file",
     "proxy/config_value.py": "one reader for each kind of value that a setting may have",
     "proxy/importers.py": "one reader for each foreign format, none of which knows another",
