@@ -58,6 +58,13 @@ class DiskFile:
         """Whether another file lies there than the one that was opened, or none."""
         return self.path is not None and files.identity(self.path) != self._identity
 
+    def begin(self) -> None:
+        """For whoever has something to do in its thread before anything else."""
+
+    def work(self) -> bool:
+        """For whoever has something to do that nobody waits for; whether there is more of it."""
+        return False
+
     def close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
