@@ -8,7 +8,7 @@ whoever asks meanwhile would wait for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import isqrt
 
 import faiss
@@ -70,24 +70,29 @@ class Clusters:
 class Making:
     """Clusters under way. As soon as `clusters` are there, whatever is added or removed goes to them, too."""
 
-    def __init__(self, slots: list[Slot], rows: Callable[[Sequence[Slot]], Matrix], dimension: int) -> None:
+    def __init__(
+        self, slots: list[Slot], rows: Callable[[Sequence[Slot]], Matrix], dimension: int, *, rounds: int = ROUNDS
+    ) -> None:
         """`slots`: those of the scope, as they change; `rows` fetches the vectors of some."""
         self.clusters: Clusters | None = None
-        self._slots, self._rows = slots, rows
+        self._slots, self._rows, self._rounds = slots, rows, rounds
         self._lists = max(1, min(LISTS * isqrt(len(slots)), len(slots) // 2))
         self._block = max(16, min(MOST, int(STEP / (self._lists * dimension))))
         self._steps = self._make()
 
     def step(self) -> Clusters | None:
-        """The clusters, once they hold everything."""
+        """The clusters, once they hold everything. After a `MemoryError` no further step may be made."""
         for _ in self._steps:
             return None
         return self.clusters
 
     def _make(self) -> Iterator[None]:
-        sample = yield from self._sample()
+        # Evenly from first to last: no chance, and no part of the scope left out.
+        places = np.linspace(0, len(self._slots) - 1, min(len(self._slots), SAMPLED * self._lists)).astype(int)
+        sample = self._rows([self._slots[place] for place in places])
         centres = sample[:: max(1, len(sample) // self._lists)].copy()
-        for _ in range(ROUNDS):
+        yield
+        for _ in range(self._rounds):
             sums = np.zeros_like(centres)
             for start in range(0, len(sample), self._block):
                 _gather(sums, sample[start : start + self._block], centres)
@@ -101,17 +106,6 @@ class Making:
             if some:
                 self.clusters.add(some, self._rows(some))
             yield
-
-    def _sample(self) -> Generator[None, None, Matrix]:
-        """Evenly from first to last: no chance, and no part of the scope left out."""
-        count = min(len(self._slots), SAMPLED * self._lists)
-        chosen = [self._slots[place] for place in np.linspace(0, len(self._slots) - 1, count).astype(int)]
-        blocks = []
-        for start in range(0, count, MOST):
-            some = [slot for slot in chosen[start : start + MOST] if slot.place >= 0]
-            blocks.append(self._rows(some))
-            yield
-        return np.concatenate(blocks)
 
 
 def _gather(sums: Matrix, rows: Matrix, centres: Matrix) -> None:

@@ -21,10 +21,11 @@ class View:
         self.scopes: dict[bytes, Vectors] = {}
         self.foreign: dict[int, None] = {}
         """Rows with the vector of another embedder: known and counted, and never found."""
+        self.approximate: set[bytes] = set()
+        """Scopes whose index is an approximate one."""
         self.bytes = 0
         self._dimension, self._many = dimension, many
         self._busy: dict[bytes, None] = {}
-        """Scopes whose index is to be made anew."""
 
     def __len__(self) -> int:
         return len(self.slots)
@@ -97,11 +98,12 @@ class View:
         self.scopes.clear()
         self.foreign.clear()
         self._busy.clear()
+        self.approximate.clear()
         self.bytes = 0
 
-    def approximate(self) -> int:
-        """Scopes whose index is an approximate one."""
-        return sum(vectors.approximate for vectors in list(self.scopes.values()))
+    def making(self) -> int:
+        """Scopes whose index is to be made anew."""
+        return len(self._busy)
 
     def _note(self, slot: Slot) -> None:
         self.slots[slot.id] = slot
@@ -117,9 +119,14 @@ class View:
         else:
             del self.scopes[slot.scope]
             self._busy.pop(slot.scope, None)
+            self.approximate.discard(slot.scope)
 
     def _look_after(self, vectors: Vectors) -> None:
         if vectors.wants_work:
             self._busy[vectors.scope] = None
         else:
             self._busy.pop(vectors.scope, None)
+        if vectors.approximate:
+            self.approximate.add(vectors.scope)
+        else:
+            self.approximate.discard(vectors.scope)

@@ -54,12 +54,12 @@ def one_thread() -> None:
 
 
 class Vectors:
-    __slots__ = ("_clusters", "_making", "_many", "_matrix", "scope", "slots")
+    __slots__ = ("_clusters", "_dimension", "_making", "_many", "_matrix", "scope", "slots")
 
     def __init__(self, scope: bytes, dimension: int, many: int = MANY) -> None:
         self.scope = scope
         self.slots: list[Slot] = []
-        self._many = many
+        self._many, self._dimension = many, dimension
         self._matrix: Matrix | None = np.empty((1, dimension), np.float32)
         self._clusters: Clusters | None = None
         self._making: Making | None = None
@@ -70,15 +70,6 @@ class Vectors:
     @property
     def approximate(self) -> bool:
         return self._clusters is not None
-
-    @property
-    def bytes(self) -> int:
-        """Of the vectors, as they are reserved."""
-        return self._matrix.nbytes if self._matrix is not None else len(self) * self._dimension * 4
-
-    @property
-    def _dimension(self) -> int:
-        return int(self._matrix.shape[1]) if self._matrix is not None else self._clusters.dimension  # type: ignore[union-attr]
 
     def add(self, slots: Sequence[Slot], rows: Matrix) -> None:
         """(slots, dimension), each of length 1. None of them is in any index."""
@@ -139,12 +130,16 @@ class Vectors:
         return not self._clusters.made_for // 4 <= len(self.slots) < 2 * self._clusters.made_for
 
     def work(self) -> None:
-        """A step towards clusters that fit, where there is one to do."""
+        """A step towards clusters that fit, where there is one to do. After a `MemoryError` all is as before."""
         if not self.wants_work:
             return
         if self._making is None:
             self._making = Making(self.slots, self.rows, self._dimension)
-        clusters = self._making.step()
+        try:
+            clusters = self._making.step()
+        except MemoryError:
+            self._making = None
+            raise
         if clusters is not None:
             self._matrix, self._clusters, self._making = None, clusters, None
 

@@ -1,8 +1,9 @@
 """What a lookup in the semantic cache costs without the embedding, by how many entries there are, and what they weigh.
 
-Run as `scripts/bench --semantic`. A process fills a store on disk; another opens it, builds the view from the rows and
-is measured, so that memory and times are those of a proxy that was started anew. Vectors are of 384 numbers, in groups
-of about twenty as paraphrases are, groups of groups as topics are; questions are stored vectors with noise.
+Run as `scripts/bench --semantic [--million]`. A process fills a store on disk; another opens it, builds the view from
+the rows and is measured, so that memory and times are those of a proxy that was started anew. Vectors are of 384
+numbers, in groups of about twenty as paraphrases are, groups of groups as topics are; questions are stored vectors with
+noise.
 """
 
 from __future__ import annotations
@@ -105,11 +106,10 @@ async def measure(path: Path, count: int, scopes: int) -> dict[str, Any]:
     result: dict[str, Any] = {"rebuild": time.perf_counter() - began, "rows_rss": resident() - before}
     asked = questions(vectors(count, 0), 256)
     began = time.perf_counter()
-    view = store._rows.view
-    if view._busy:
+    if store.stats()["making"]:
         exact = await _timed(store, asked, 50, scopes)
         result["while_making"] = exact[len(exact) // 2]
-        while view._busy:
+        while store.stats()["making"]:  # noqa: ASYNC110 - nobody is told when it is done
             await asyncio.sleep(0.01)
         result["making"] = time.perf_counter() - began
     gc.collect()
@@ -118,7 +118,6 @@ async def measure(path: Path, count: int, scopes: int) -> dict[str, Any]:
     result |= {"rate32": await _rate(store, asked, scopes), "approximate": store.stats()["approximate"]}
     if scopes == 1:
         result["recall"] = await _recall(store, asked, vectors(count, 0))
-    result["bytes"] = path.stat().st_size
     await store.close()
     return result
 
@@ -167,6 +166,7 @@ def semantic(*, million: bool, quick: bool) -> None:
             for what in ("fill", "measure"):
                 command = [sys.executable, __file__, what, f"{directory}/semantic.db", str(count), str(scopes)]
                 told |= json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+            told["bytes"] = Path(f"{directory}/semantic.db").stat().st_size
             print(line(count, scopes, told), flush=True)
 
 
