@@ -44,6 +44,7 @@ class SemanticFile(DiskFile):
         retry_after: float,
         busy: float,
         many: int,
+        pragmas: files.Pragmas = schema.PRAGMAS,
     ) -> None:
         super().__init__(
             path,
@@ -52,7 +53,7 @@ class SemanticFile(DiskFile):
             clock,
             retry_after=retry_after,
             busy=busy,
-            pragmas=schema.PRAGMAS,
+            pragmas=pragmas,
             migrations=schema.MIGRATIONS,
             log=log,
         )

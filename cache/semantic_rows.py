@@ -195,11 +195,12 @@ class Rows(SemanticFile):
         owed, uses = list(self._owed)[:OWED_PER_WRITE], list(self._uses.items())[:USES_PER_WRITE]
         connection.execute("BEGIN IMMEDIATE")
         try:
+            writing.delete(owed)
+            writing.expire()
             results = [deed.do(writing) for deed in deeds]
             writing.used(dict(uses))
             writing.tally(self._counted)
-            writing.delete(owed)
-            writing.make_room(self.max_size, self.max_bytes)
+            writing.evict(self.max_size, self.max_bytes)
             connection.execute("COMMIT")
         except BaseException:
             with suppress(sqlite3.Error):

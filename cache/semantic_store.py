@@ -11,6 +11,7 @@ from typing import Any
 
 from adapters.embedder import Matrix
 from adapters.vocabulary import Clock
+from cache import disk_files as files
 from cache import semantic_schema as schema
 from cache.disk_asking import Asking
 from cache.disk_thread import Op
@@ -49,11 +50,21 @@ class SemanticStore(Asking):
         busy: float = 0.25,
         backlog: int = BACKLOG,
         many: int = MANY,
+        pragmas: files.Pragmas = schema.PRAGMAS,
     ) -> None:
         self.lookups = self.found = self.refused = 0
         self._dimension, self._backlog = dimension, backlog
         self._rows = Rows(
-            path, embedder, dimension, max_size, max_bytes, clock, retry_after=retry_after, busy=busy, many=many
+            path,
+            embedder,
+            dimension,
+            max_size,
+            max_bytes,
+            clock,
+            retry_after=retry_after,
+            busy=busy,
+            many=many,
+            pragmas=pragmas,
         )
         super().__init__(self._rows, partial(turn, self._rows), patience=patience, poll=poll)
 
@@ -91,7 +102,8 @@ class SemanticStore(Asking):
         return entry
 
     async def put(self, kept: Kept) -> int:
-        """Its id, once it is committed; 0: it is not kept. One of the same scope and key is replaced."""
+        """Its id, once it is committed: from then on a `kill -9` of this process does not lose it. One of the same
+        scope and key is replaced. 0: it is not kept, and an older one stays."""
         size = kept.entry.size + len(kept.text)
         if self._pending + size > self._backlog or sound(kept.vector, self._dimension) is None:
             self.refused += 1

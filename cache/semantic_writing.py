@@ -110,12 +110,15 @@ class Writing:
 
     # What has to go
 
-    def make_room(self, most_entries: int, most_bytes: int) -> None:
-        """Expired rows first, then the longest unused: so many that the budgets hold, in bounded work."""
-        view = self._view
+    def expire(self) -> None:
+        """Before anything else, so that on a full disk expired rows make room for new ones."""
         found = self._rows(schema.SELECT_EXPIRED, (self._now, EXPIRED_PER_WRITE))
         self.expired = {id: None for (id,) in found if id not in self.gone}
         self.delete(self.expired)
+
+    def evict(self, most_entries: int, most_bytes: int) -> None:
+        """The longest unused, so many that the budgets hold, in bounded work."""
+        view = self._view
         leaving = [view.slots[id].size for id in self.gone if id in view.slots]
         entries = len(view) - len(leaving) + len(self.added)
         size = view.bytes - sum(leaving) + sum(size for _, size, _ in self.added.values())

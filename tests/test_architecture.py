@@ -71,6 +71,9 @@ DECIDING = (
     "adapters/embedder.py",
     "cache/near.py",
     "cache/veto.py",
+    "cache/slot.py",
+    "cache/clusters.py",
+    "cache/vectors.py",
     "adapters/marking.py",
     "adapters/prompt_blocks.py",
     "adapters/warm_call*.py",
@@ -101,6 +104,7 @@ CATCHES_ALL = ("proxy/edge.py", "warming/keep_alive.py", "warming/hooks.py")
 around the hooks, which others write."""
 
 ELSEWHERE = "is a part of cache/disk.py and tested through it, in tests/cache/test_disk.py"
+SEMANTIC = "is a part of cache/semantic_store.py and tested through it, in tests/cache/test_semantic_{rows,store}.py"
 NOT_YET = "its tests are written apart from the others and not here yet"
 
 DECLARES = "nothing in it does anything: it declares values, protocols or errors"
@@ -124,10 +128,15 @@ WITHOUT_A_TEST_OF_ITS_OWN = {
     "adapters/exchange.py": NOT_YET,
     "adapters/meter.py": NOT_YET,
     "adapters/vocabulary.py": NOT_YET,
+    "cache/disk_asking.py": ELSEWHERE,
     "cache/disk_check.py": ELSEWHERE,
     "cache/disk_files.py": ELSEWHERE,
     "cache/disk_store.py": ELSEWHERE,
     "cache/disk_thread.py": ELSEWHERE,
+    "cache/semantic_file.py": SEMANTIC,
+    "cache/semantic_thread.py": SEMANTIC,
+    "cache/semantic_writing.py": SEMANTIC,
+    "cache/slot.py": DECLARES,
     "cache/exact.py": NOT_YET,
     "proxy/app.py": NOT_YET,
     "proxy/callers.py": NOT_YET,
