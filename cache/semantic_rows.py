@@ -154,9 +154,9 @@ class Rows(SemanticFile):
             again = []
             for at in waiting:
                 fine = [(similarity, questions[id]) for similarity, id in found[at] if id in questions]
-                if len(fine) < min(len(found[at]), asks[at].k):
-                    again.append(at)  # those that failed have left the view, so this comes to an end
                 results[at] = [_near(question, similarity) for similarity, question in fine[: asks[at].k]]
+                if len(fine) < asks[at].k and len(found[at]) >= asks[at].k * wider:
+                    again.append(at)  # some could not be used, and there may be more
             waiting, wider = again, wider * 4
         return results
 

@@ -196,7 +196,7 @@ class Model(RuleBasedStateMachine):
             assert self.rows.faults == self.rows.damaged_rows == 0
 
 
-Model.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Model.TestCase.settings = settings(max_examples=60, report_multiple_bugs=False, stateful_step_count=40, deadline=None)
 TestModel = Model.TestCase
 
 

@@ -130,6 +130,32 @@ def test_many_are_put_into_clusters_and_few_are_taken_out_again() -> None:
     assert np.array_equal(vectors.rows(vectors.slots), rows[[slot.id - 1 for slot in vectors.slots]])
 
 
+@pytest.mark.parametrize("steps", range(13))
+@pytest.mark.parametrize("again", [False, True], ids=["first", "anew"])
+def test_what_changes_while_clusters_are_made_is_in_them(steps: int, again: bool) -> None:
+    rows = scattered(130, DIMENSION)
+    vectors, slots = filled(rows[:100], many=100)
+    if again:
+        vectors, slots = filled(rows[:50], many=50)
+        worked(vectors).add(more := [Slot(id, vectors.scope, 1) for id in range(51, 101)], rows[50:100])
+        slots += more
+    for _ in range(steps):
+        vectors.work()
+    late = [Slot(id, vectors.scope, 1) for id in range(101, 111)]
+    vectors.add(late, rows[100:110])
+    for slot in (slots[0], slots[57], slots[99], late[3]):
+        vectors.remove(slot)
+    assert worked(vectors).approximate
+    assert vectors.wrong() == []
+    there = [slot for slot in slots + late if slot.place >= 0]
+    assert np.array_equal(vectors.rows(there), rows[[slot.id - 1 for slot in there]])
+    queries = rows[110:130]
+    for query, found in zip(queries, vectors.search(queries, 5), strict=True):
+        assert [round(similarity, 5) for similarity, _ in found] == best(
+            {slot.id: rows[slot.id - 1] for slot in there}, query, 5
+        )
+
+
 def test_clusters_for_far_more_than_there_are_left_are_made_anew() -> None:
     vectors, _ = filled(scattered(1000, DIMENSION), many=10)
     worked(vectors)
