@@ -164,6 +164,8 @@ def options() -> argparse.Namespace:
     parser.add_argument("--translation", action="store_true", help="what translation between the two APIs adds")
     parser.add_argument("--warming", action="store_true", help="what the gate adds to a request, and remembers")
     parser.add_argument("--embedding", action="store_true", help="what a vector costs, alone and in company")
+    parser.add_argument("--semantic", action="store_true", help="lookups of the semantic cache, without the embedding")
+    parser.add_argument("--million", action="store_true", help="of --semantic: also at a million entries (2.5 GB)")
     parser.add_argument("--memory", action="store_true", help="unique keys: does memory stay flat?")
     parser.add_argument("--keys", type=int, default=200_000, help="of --memory")
     parser.add_argument("--contestant", default="warmgate-on", help="of --memory (ideal-hit is one that grows)")
@@ -177,6 +179,11 @@ def main() -> None:
         return
     if arguments.warming:
         warming(5 if arguments.quick else 60)
+        return
+    if arguments.semantic:
+        from bench_semantic import semantic  # it takes FAISS, which the others do without
+
+        semantic(million=arguments.million, quick=arguments.quick)
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the fleet is ended then, too
     missing = warmgate_missing()
