@@ -1,4 +1,4 @@
-"""`warmgate cache explain | feedback | delete | purge`: asks a running proxy about its cache, or tells it what is wrong.
+"""`warmgate cache explain | feedback | delete | purge`: asks a running proxy about its cache, tells it what is wrong.
 
 Exit codes: 0 done, 1 refused or nobody there, 2 for what could not be asked.
 """

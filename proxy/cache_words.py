@@ -33,9 +33,7 @@ def done(told: Mapping[str, Any]) -> str:
     elif said:
         became = "noted"
     else:
-        became = (
-            "quarantined: it is not served again" if told.get("quarantined") else "noted, but it could not be found"
-        )
+        became = "quarantined: it is not served again" if told.get("quarantined") else "noted, but it was not found"
     return f"{about} is {word}: {became}\n"
 
 

@@ -1,4 +1,4 @@
-"""What commands that ask a running proxy have in common: a body from a file, a key from the environment, one request."""
+"""What commands that ask a running proxy have in common: a body from a file, a key from the environment, a request."""
 
 from __future__ import annotations
 
