@@ -10,7 +10,8 @@ from __future__ import annotations
 import heapq
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from adapters.texts import common_prefix
 from adapters.vocabulary import Call
@@ -37,7 +38,8 @@ SAME_PLACE = 0.25
 """What counts at least where two texts differ, however little."""
 
 
-class Seen(NamedTuple):
+@dataclass(slots=True)
+class Seen:
     """A request, and what of it beside the body counts in its key."""
 
     key: bytes
@@ -89,9 +91,10 @@ class Recent:
     def note(self, call: Call, at: float, refused: str = "") -> None:
         """Remembers a request whose body was read, or that it was asked again. On the path of every request."""
         mine, key = self._tenants.get(call.tenant), key_of(call)
-        known = mine.seen.pop(key, None) if mine is not None else None
+        known = mine.seen.get(key) if mine is not None else None
         if mine is not None and known is not None:
-            mine.seen[key] = known._replace(at=at, refused=refused)
+            known.at, known.refused = at, refused
+            mine.seen.move_to_end(key)
             return
         size = len(call.body) if isinstance(call.body, bytes) else 0
         weight = max(self._least, TIMES * size + OVERHEAD)

@@ -19,12 +19,13 @@ from aiohttp import web
 from adapters.errors import Refused
 from adapters.vocabulary import Call, Clock, Reply, Trace
 from cache.entry import Entry
-from cache.exact import Admission, Exact
+from cache.exact import Exact
 from cache.items import Items
 from cache.key import key_of, scope_of
 from cache.levels import Levels
 from cache.look import Explains, Look
 from cache.near import Judgement
+from cache.recall import Admission
 from proxy.cache_exact import exact_told, items_told
 from proxy.cache_gate import owner_refusal, refusal
 from proxy.cache_notes import Notes, Served

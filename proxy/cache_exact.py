@@ -15,6 +15,7 @@ from cache.exact import Exact
 from cache.items import Items
 from cache.key import item_keys, key_of
 from cache.levels import Levels
+from cache.recall import too_old
 from cache.recent import Recent, Seen, closest, differing, seen_of
 from proxy.redact import redact_text
 
@@ -61,7 +62,7 @@ def _outcome(call: Call, found: tuple[Entry, str] | None, now: float) -> dict[st
     why = ""
     if call.controls.no_cache:
         why = "no-cache was asked"
-    elif oldest is not None and age > oldest:
+    elif oldest is not None and too_old(entry, call.controls, now):
         why = f"older than the {oldest:g} s that were asked"
     elif not entry.serves(stream=call.stream, wants_usage=call.wants_usage):
         why = "kept in a form that can't answer this request (streamed, or without usage)"

@@ -10,7 +10,7 @@ from dataclasses import replace
 from adapters.errors import Refused, UpstreamError
 from adapters.vocabulary import Call, Reply, Route, Way
 from cache.entry import Entry, Shape
-from cache.exact import Admission
+from cache.recall import Admission
 
 NOTHING = Entry(b"", "", "", "", Shape.MESSAGE, 0, (), b"", False, None, None, float("-inf"), float("-inf"))
 """An entry that nobody was given: whether a credential is good for it is whether it was accepted lately."""

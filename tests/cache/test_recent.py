@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -175,7 +176,7 @@ def test_long_conversations_are_held_against_each_other() -> None:
     )
 )
 def test_bodies_of_any_kind(value: Any) -> None:
-    one = seen_of(call("a"), 0.0)._replace(body={"messages": value, "x": value})
+    one = replace(seen_of(call("a"), 0.0), body={"messages": value, "x": value})
     other = seen_of(call("a"), 0.0)
     assert distance(one, one) == 0.0
     assert distance(one, other) > 0.0
