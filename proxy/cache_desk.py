@@ -134,8 +134,7 @@ class CacheDesk:
         return _answer(told)
 
     async def _looked(self, call: Call) -> Look:
-        """On a call of its own: what the layer notes on its trace is no fact of any request."""
-        return Look() if self.semantic is None else await self.semantic.layer.explain(call.apart())
+        return Look() if self.semantic is None else await self.semantic.layer.explain(call)
 
     # -- what somebody says of an answer -----------------------------------------------------------------------------
 
@@ -225,7 +224,8 @@ class CacheDesk:
 
 
 def asked_call(exchange: Exchange, asked: Asked) -> Call:
-    """The call that this request would be, of this caller, with a trace of its own. Raises `Refused`."""
+    """The call that this request would be, of this caller. Its trace is its own: what a layer notes there is no fact of
+    any request. Raises `Refused`."""
     edge, request = exchange.edge, exchange.request
     target = _target(exchange, asked)
     reader = edge.readers[target.partition("?")[0]]

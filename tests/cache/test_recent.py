@@ -95,6 +95,17 @@ def test_a_busy_tenant_pushes_out_nobody_but_himself() -> None:
     recent.forget("nobody")
 
 
+def test_who_had_much_once_gives_up_nothing_now() -> None:
+    recent = Recent(max_entries=20)
+    for i in range(20):
+        recent.note(call(str(i), tenant="forgotten"), float(i))
+    recent.forget("forgotten")
+    recent.note(call("again", tenant="forgotten"), 20.0)
+    for i in range(40):
+        recent.note(call(str(i), tenant="busy"), float(i))
+    assert (len(recent.of("forgotten")), len(recent.of("busy"))) == (1, 19)
+
+
 @given(
     st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 30), st.integers(0, 2000)), max_size=60),
     st.integers(1, 12),
