@@ -80,6 +80,17 @@ class Disk(Asking):
             self.hits += 1
         return entry
 
+    async def look(self, key: bytes) -> Entry | None:
+        """As `get`, but nothing is counted."""
+        if not self.might_have(key) or not self._store.reads.allows():
+            return None
+        entry: Entry | None = await self._soon(Op("get", key))
+        return entry
+
+    def held(self) -> list[bytes]:
+        """Those that are known, without asking the disk."""
+        return list(self._slots)
+
     async def put(self, entry: Entry) -> bool:
         """True once it is committed: from then on a `kill -9` of this process does not lose it."""
         size = entry.size
@@ -97,6 +108,11 @@ class Disk(Asking):
     async def clear(self) -> int | None:
         """How many there were; None where the disk failed. Waits for as long as it takes."""
         return await self._call(Store.clear, None)
+
+    async def purge(self, tenant: str) -> set[bytes] | None:
+        """Delete all entries of a tenant: their keys; None where the disk failed. Waits for as long as it takes."""
+        nothing: set[bytes] | None = None
+        return await self._call(lambda store: store.purge(tenant), nothing)
 
     async def refresh(self) -> None:
         """Look now for what other processes wrote, and open the file where that is due."""

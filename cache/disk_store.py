@@ -102,6 +102,17 @@ class Store(DiskFile):
         self._forget(list(self.view.slots))
         return None
 
+    def purge(self, tenant: str) -> set[bytes] | None:
+        """The keys of all rows of a tenant, which are deleted; None where that failed (those that are known by then are
+        not served again, and deleted later)."""
+        self.notice()  # what others wrote of it goes with the rest
+        nothing: list[bytes] | None = None
+        keys = self._attempt(self.reads, lambda connection: _keys_of(connection, tenant), nothing)
+        if keys is None:
+            return None
+        gone = {key for key in keys if key in self.view.slots}  # the others are deleted already, or about to be
+        return gone if all(self.write(dict.fromkeys(gone)).values()) else None
+
     def notice(self) -> None:
         """Look what others did to the file: new rows, another file in its place. Opens it where that is due."""
         self._attempt(self.reads, self._notice, None)
@@ -257,3 +268,8 @@ class Store(DiskFile):
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return True
+
+
+def _keys_of(connection: sqlite3.Connection, tenant: str) -> list[bytes]:
+    rows = connection.execute(schema.SELECT_TENANT, (tenant,)).fetchall()
+    return [key for (key,) in rows if isinstance(key, bytes)]
