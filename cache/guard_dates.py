@@ -1,0 +1,113 @@
+"""Months, weekdays, seasons, words of time relative to now, and in which time something is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cache.guard_lists import Lexicon, listed, table, unequal, valued
+from cache.phrase import Phrase
+from cache.veto import Veto
+
+_TABLE = table("dates")
+_TONGUES = tuple(tongue for tongue in _TABLE["weekdays"])
+
+
+def _calendar(tongue: str) -> dict[str, str]:
+    months = {word: _MONTH[int(number)] for word, number in valued(_TABLE["months"][tongue]).items()}
+    days = {word: _DAY[number] for word, number in valued(_TABLE["weekdays"][tongue]).items()}
+    return {**months, **days, **valued(_TABLE["seasons"][tongue])}
+
+
+_MONTH = dict(
+    enumerate("January February March April May June July August September October November December".split(), 1)
+)
+_DAY = dict(
+    zip(
+        "1 2 3 4 5 6 7 67 15".split(),
+        "Monday Tuesday Wednesday Thursday Friday Saturday Sunday weekend weekday".split(),
+        strict=True,
+    )
+)
+CALENDAR = {tongue: _calendar(tongue) for tongue in _TONGUES}
+CALENDAR[""] = {word: name for tongue in reversed(_TONGUES) for word, name in CALENDAR[tongue].items()}
+_RELATIVE = {tongue: Lexicon(_TABLE["relative"][tongue]) for tongue in _TONGUES}
+_RELATIVE[""] = Lexicon(
+    {
+        meaning: [form for tongue in _TONGUES for form in _TABLE["relative"][tongue].get(meaning, [])]
+        for tongue in _TONGUES
+        for meaning in _TABLE["relative"][tongue]
+    }
+)
+_DOUBTFUL = {
+    **{word: _MONTH[int(number)] for word, number in valued(_TABLE["months"]["doubtful"]).items()},
+    **valued(_TABLE["seasons"]["doubtful"]),
+}
+_BEFORE = frozenset(listed(_TABLE["months"]["before"])) | {"the"}
+_SEASONAL = frozenset(valued(_TABLE["seasons"]["doubtful"]))
+_DIRECTIONS = valued(_TABLE["stretches"]["directions"])
+_STRETCHES = frozenset(listed(_TABLE["stretches"]["of"]))
+_PAST, _OTHER = (frozenset(listed(_TABLE["tense"][name])) for name in ("past", "other"))
+
+
+def guard_dates(a: Phrase, b: Phrase) -> Veto | None:
+    return unequal("dates", a.part(dates), b.part(dates))
+
+
+def guard_tense(a: Phrase, b: Phrase) -> Veto | None:
+    """What was is not what is: one text has verbs of the past only, the other has none."""
+    here, there = a.part(_verbs), b.part(_verbs)
+    (past, other), (past_there, other_there) = here, there
+    if past and not other and other_there and not past_there:
+        return Veto("tense", tuple(sorted(past)), tuple(sorted(other_there)))
+    if other and not past and past_there and not other_there:
+        return Veto("tense", tuple(sorted(other)), tuple(sorted(past_there)))
+    return None
+
+
+def _verbs(phrase: Phrase) -> tuple[frozenset[str], frozenset[str]]:
+    words = frozenset(phrase.asked)
+    return words & _PAST, words & _OTHER
+
+
+def dates(phrase: Phrase) -> frozenset[str]:
+    """What is said of time, each in one spelling. Days and years are numbers and left to their guard."""
+    words = phrase.words
+    tongue = phrase.language if phrase.language in CALENDAR else ""
+    found = set(_RELATIVE[tongue].meanings(words))
+    if tongue not in ("", "en"):
+        found |= _RELATIVE["en"].meanings(words) & {"today", "tomorrow", "yesterday", "latest"}
+    calendar = CALENDAR[tongue]
+    for place, word in enumerate(words):
+        if word in calendar:
+            found.add(calendar[word])
+        elif word in _DOUBTFUL and _meant(words, place):
+            found.add(_DOUBTFUL[word])
+    found.update(_stretches(words))
+    found.update(_hours(words))
+    return frozenset(found)
+
+
+def _meant(words: tuple[str, ...], place: int) -> bool:
+    """Whether `may`, `march`, `fall` or `spring` is of the calendar here."""
+    before = words[place - 1] if place else ""
+    behind = words[place + 1] if place + 1 < len(words) else ""
+    if before[:1].isdecimal() or behind[:1].isdecimal():
+        return True
+    return before in _BEFORE and (before != "the" or words[place] in _SEASONAL)
+
+
+def _stretches(words: tuple[str, ...]) -> Iterator[str]:
+    for place, word in enumerate(words[:-1]):
+        if word in _DIRECTIONS:
+            behind = words[place + 1]
+            if behind[0].isdecimal() and place + 2 < len(words):
+                behind = words[place + 2]
+            if behind in _STRETCHES:
+                yield f"{_DIRECTIONS[word]} {behind.removesuffix('s')}"
+
+
+def _hours(words: tuple[str, ...]) -> Iterator[str]:
+    """`6 am`: behind a number these are no verb."""
+    for place, word in enumerate(words):
+        if word in ("am", "pm") and place and words[place - 1][0].isdecimal():
+            yield word

@@ -1,0 +1,47 @@
+"""Whose it is, and who is spoken of: mine is not yours."""
+
+from __future__ import annotations
+
+from cache.guard_lists import listed, table
+from cache.phrase import Phrase
+from cache.veto import Veto
+
+_TABLE = table("personal")
+_OWNERS = {word: owner for owner, words in _TABLE["owners"].items() for word in listed(words)}
+_SUBJECTS = {word: subject for subject, words in _TABLE["subjects"].items() for word in listed(words)}
+_VERBS = frozenset(listed(_TABLE["verbs"]["before"]))
+_GENERAL = frozenset(listed(_TABLE["verbs"]["general"]))
+
+
+def guard_personal(a: Phrase, b: Phrase) -> Veto | None:
+    """Vetoes where each has an owner that the other has not, where only one is about somebody, or where one asks what
+    I am and the other what you are. `How do I` and `how do you` are the same, and `my` may be missing."""
+    for read in (owners, subjects):
+        here, there = a.part(read), b.part(read)
+        ours, theirs = here - there, there - here
+        if ours and theirs:
+            return Veto("personal", tuple(sorted(ours)), tuple(sorted(theirs)))
+    here, there = a.part(owners), b.part(owners)
+    ours, theirs = here - there - {"my", "our"}, there - here - {"my", "our"}
+    if ours or theirs:
+        return Veto("personal", tuple(sorted(ours)), tuple(sorted(theirs)))
+    return None
+
+
+def owners(phrase: Phrase) -> frozenset[str]:
+    return frozenset(_OWNERS[word] for word in phrase.asked if word in _OWNERS)
+
+
+def subjects(phrase: Phrase) -> frozenset[str]:
+    """Who is asked about by a verb in front of a pronoun (`are you`, `did I`), where it does not mean anybody."""
+    words = phrase.asked
+    return frozenset(
+        _SUBJECTS[word]
+        for place, word in enumerate(words)
+        if word in _SUBJECTS
+        and place
+        and words[place - 1] in _VERBS
+        and not (
+            place > 1 and words[place - 2] in _GENERAL and words[place - 1] not in ("am", "are", "is", "was", "were")
+        )
+    )
