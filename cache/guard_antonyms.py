@@ -87,21 +87,18 @@ def guard_aggregates(a: Phrase, b: Phrase) -> Veto | None:
 
 
 def aggregates(phrase: Phrase) -> frozenset[str]:
-    found = _AGGREGATES.find(phrase.asked)
     words = phrase.asked
-    # `the total number of` counts: it is not summed up.
-    return frozenset(
-        each.meaning
-        for each in found
-        if not (each.meaning == "total" and words[each.stop : each.stop + 1] == ("number",))
-    )
+    found = _AGGREGATES.meanings(words)
+    # `how many in total` and `the total number of` count: nothing is summed up.
+    counted = "total" in found and ("many" in words or "number" in words or "count" in words)
+    return found - {"total"} if counted else found
 
 
 def guard_degree(a: Phrase, b: Phrase) -> Veto | None:
     """`large` against `larger` and `largest`, and a text that asks for the utmost against one that does not."""
     ours, theirs = frozenset(a.asked) - frozenset(b.asked), frozenset(b.asked) - frozenset(a.asked)
     for word in sorted(ours):
-        for other in sorted(theirs):
+        for other in sorted(theirs if word.endswith(_ENDINGS) else filter(_in_degree, theirs)):
             if _graded(word, other) or _graded(other, word):
                 return Veto("degree", (word,), (other,))
     here, there = a.part(superlatives), b.part(superlatives)
@@ -111,7 +108,7 @@ def guard_degree(a: Phrase, b: Phrase) -> Veto | None:
 def superlatives(phrase: Phrase) -> tuple[str, ...]:
     words = phrase.asked
     named = [words[found.start] for found in _SUPERLATIVES.find(words) if found.meaning == "superlative"]
-    return (*named, *(word for word in words if is_superlative(word)))
+    return tuple(dict.fromkeys([*named, *(word for word in words if is_superlative(word))]))
 
 
 def is_superlative(word: str) -> bool:
@@ -134,6 +131,13 @@ def bases(word: str, ending: str) -> frozenset[str]:
 _NAMED = frozenset(word for row in _TABLE["words"] for word in row.replace("|", " ").split())
 COMPARATIVES = {word: known for word in _NAMED if (known := bases(word, "er") & _NAMED)}
 """Words in -er that are no agents: those whose adjective is in the list as well."""
+
+
+_ENDINGS = ("er", "est")
+
+
+def _in_degree(word: str) -> bool:
+    return word.endswith(_ENDINGS)
 
 
 def _graded(word: str, other: str) -> bool:

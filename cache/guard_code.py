@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from cache.guard_lists import unequal
+from cache.guard_lists import listed, table, unequal
 from cache.guard_numbers import MULTIPLIERS
 from cache.guard_units import is_unit
 from cache.phrase import Phrase
+from cache.phrase_words import folded, sentences, stem
 from cache.veto import Veto
 
 
@@ -24,6 +25,25 @@ def guard_code(a: Phrase, b: Phrase) -> Veto | None:
     return Veto("code", missing, extra) if missing or extra else None
 
 
+def guard_task(a: Phrase, b: Phrase) -> Veto | None:
+    """What is to be done with the same code: beside a block of code the few words of an order are all that tells two
+    questions apart, and hardly move a vector. Each may say more than the other, but not both, and not of nothing."""
+    if not a.layout.blocks or not b.layout.blocks:
+        return None
+    here, there = a.part(_task), b.part(_task)
+    ours, theirs = here - there, there - here
+    if (ours and theirs) or bool(here) != bool(there):
+        return Veto("task", tuple(sorted(ours)), tuple(sorted(theirs)))
+    return None
+
+
+_ITSELF = frozenset(map(stem, listed(table("words")["code"])))
+
+
+def _task(phrase: Phrase) -> frozenset[str]:
+    return frozenset(phrase.content) - _ITSELF
+
+
 def occurs(code: str, text: str) -> bool:
     """Whether the text has it as a whole word, letter case included."""
     start = text.find(code)
@@ -35,16 +55,21 @@ def occurs(code: str, text: str) -> bool:
     return False
 
 
+# Bounded everywhere: a text may be one word of ten thousand letters.
+_MAYBE_ADDRESS = re.compile(r"[/@\\]|\w\.\w|(?<![^\s(])-[A-Za-z-]")
+_MAYBE_IDENTIFIER = re.compile(r"[_($]|::|\w\.\w|[a-z][A-Z]")
 _ADDRESS = re.compile(
-    r"(?:https?|ftp|file|ssh|git|s3)://\S+|\bwww\.\S+|[\w.+-]+@[\w-]+\.[\w.-]+|(?<!\w)@\w{2,}"
-    r"|(?<![\w/.])(?:~|\.{1,2})?/[\w.*-]+(?:/[\w.*-]*)*|\b[A-Za-z]:\\\S+|(?<![\w-])--?[A-Za-z][\w-]*"
-    r"|\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|io|dev|ai|gov|edu|co|app|de|fr|es|it|nl|uk|eu|info|me)\b(?:/\S*)?"
+    r"(?:https?|ftp|file|ssh|git|s3)://\S+|\bwww\.\S+|[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{1,190}|(?<!\w)@\w{2,}"
+    r"|(?<![\w/.])(?:~|\.{1,2})?/[\w.*-]+(?:/[\w.*-]*)*|\b[A-Za-z]:\\\S+|(?<![\w-])--[A-Za-z][\w-]*|(?<![\w-])-[A-Za-z](?![\w-])"
+    r"|\b[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,4}\.(?:com|org|net|io|dev|ai|gov|edu|co|app|de|fr|es|it|nl|uk|eu|info|me)\b(?:/\S*)?"
 )
 _IDENTIFIER = re.compile(
     r"\b\w*[^\W_]_[^\W_]\w*\b|\b[A-Za-z]\w*(?:\.[A-Za-z_]\w+)+\b|\b\w+(?:::\w+)+|\b\w+\(\w*\)|\b[a-z]+[A-Z]\w*|(?<![\w$])\$[A-Za-z_]\w*"
 )
+_INNER = re.compile(r"(?<=[a-z])(?=[A-Z])|[_.()$:]+")
+_SIGN_LETTERS = frozenset("+*=<>^|~\\@{}[]$→←≤≥≠≈∈∀∃∑∫√÷×-/!")
 _SIGNS = re.compile(
-    r"[+*=<>^|~\\@{}\[\]$→←≤≥≠≈∈∀∃∑∫√÷×]+|(?<=\s)[-/](?=\s[\d(])|(?<=[\d)])/(?=[\d(a-z])|!=|(?<=\w)!(?=\s|$)(?<=[0-9]!)"
+    r"[+*=<>^|~\\@{}\[\]$→←≤≥≠≈∈∀∃∑∫√÷×]+|(?<=\s)[-/](?=\s[0-9(])|(?<=[0-9)])/(?=[0-9(a-z])|!=|(?<=[0-9])!(?!\w)"
 )
 _ENDS = ".,;:!?)\"'"
 
@@ -56,20 +81,27 @@ def guard_addresses(a: Phrase, b: Phrase) -> Veto | None:
 
 def addresses(phrase: Phrase) -> frozenset[str]:
     text = phrase.prose
-    if not ("/" in text or "." in text or "@" in text or "\\" in text or "-" in text):
+    if not _MAYBE_ADDRESS.search(text):
         return frozenset()
     return frozenset(found.rstrip(_ENDS) for found in _ADDRESS.findall(text))
 
 
 def _identifiers(a: Phrase, b: Phrase) -> Veto | None:
     here, there = a.part(identifiers), b.part(identifiers)
-    missing = tuple(name for name in sorted(here - there) if bare(name) not in b.part(_joined))
-    extra = tuple(name for name in sorted(there - here) if bare(name) not in a.part(_joined))
+    missing = tuple(name for name in sorted(here - there) if not _spelled(name, b))
+    extra = tuple(name for name in sorted(there - here) if not _spelled(name, a))
     return Veto("addresses", missing, extra) if missing or extra else None
 
 
 def identifiers(phrase: Phrase) -> frozenset[str]:
-    return frozenset(_IDENTIFIER.findall(phrase.prose))
+    text = phrase.prose
+    return frozenset(_IDENTIFIER.findall(text)) if _MAYBE_IDENTIFIER.search(text) else frozenset()
+
+
+def _spelled(name: str, phrase: Phrase) -> bool:
+    """Whether the text has the words of the name beside each other, in singular or plural."""
+    words = folded(sentence for words in sentences(_INNER.sub(" ", name)) for sentence in words)
+    return bare(name) in phrase.part(_joined) or "".join(map(stem, words)) in phrase.part(_joined_stems)
 
 
 def bare(name: str) -> str:
@@ -78,7 +110,14 @@ def bare(name: str) -> str:
 
 def _joined(phrase: Phrase) -> frozenset[str]:
     """Words, and up to four of them beside each other as one."""
-    words = phrase.words
+    return joined(phrase.words)
+
+
+def _joined_stems(phrase: Phrase) -> frozenset[str]:
+    return joined(tuple(map(stem, phrase.words)))
+
+
+def joined(words: tuple[str, ...]) -> frozenset[str]:
     return frozenset("".join(words[start : start + size]) for size in range(1, 5) for start in range(len(words)))
 
 
@@ -88,10 +127,13 @@ def guard_signs(a: Phrase, b: Phrase) -> Veto | None:
 
 
 def _signs(phrase: Phrase) -> tuple[str, ...]:
-    return tuple(_SIGNS.findall(phrase.plain))
+    text = phrase.plain
+    return () if _SIGN_LETTERS.isdisjoint(text) else tuple(_SIGNS.findall(text))
 
 
+_DIGIT = re.compile("[0-9]")
 _MIXED = re.compile(r"\b(?=\w*[0-9])(?=\w*[^\W\d_])[^\W_]+(?:-[0-9]+)?\b|\b[^\W\d_]+-[0-9]+\b")
+_PLURAL = re.compile(r"[0-9]+0s$")
 _NUMBER_FIRST = re.compile(r"-?[0-9][0-9.,]*([^\W\d_]+)$")
 
 
@@ -105,13 +147,15 @@ def guard_codes(a: Phrase, b: Phrase) -> Veto | None:
 def codes(phrase: Phrase) -> frozenset[str]:
     """Without hyphens and letter case. What is a number and its unit is left to their guards."""
     found = set()
-    for word in _MIXED.findall(phrase.plain):
+    text = phrase.plain
+    for word in _MIXED.findall(text) if _DIGIT.search(text) else ():
         word = word.casefold()
         number = _NUMBER_FIRST.match(word)
-        if number and (
-            number[1] in MULTIPLIERS
-            or number[1] in ("st", "nd", "rd", "th", "k", "s", "am", "pm")
-            or is_unit(number[1])
+        if _PLURAL.match(word) or (
+            number
+            and (
+                number[1] in MULTIPLIERS or number[1] in ("st", "nd", "rd", "th", "k", "am", "pm") or is_unit(number[1])
+            )
         ):
             continue
         found.add(bare(word))

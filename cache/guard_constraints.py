@@ -4,12 +4,16 @@ beyond the other."""
 from __future__ import annotations
 
 from cache.guard_lists import Lexicon, listed, table, unequal
+from cache.guard_numbers import CARDINALS
 from cache.phrase import Phrase
 from cache.veto import Veto
 
 _TABLE = table("constraints")
 _SECTIONS = ("format", "length", "manner", "audience", "tone")
 _ASKED = Lexicon({meaning: forms for section in _SECTIONS for meaning, forms in _TABLE[section].items()})
+_READERS = Lexicon(_TABLE["readers"])
+_EXPLAINING = frozenset(listed(_TABLE["explaining"]))
+_MEASURES = frozenset(listed(_TABLE["measures"]))
 _LANGUAGES = frozenset(listed(_TABLE["languages"]))
 _PROGRAMMING = frozenset(listed(_TABLE["programming"]))
 _PROGRAMMING_AFTER = frozenset(listed(_TABLE["programming_after"]))
@@ -25,12 +29,16 @@ def guard_constraints(a: Phrase, b: Phrase) -> Veto | None:
 
 def constraints(phrase: Phrase) -> frozenset[str]:
     words = phrase.asked
-    found = set(_ASKED.meanings(words))
+    found = set(_ASKED.meanings(words)) - {"idle"}
+    for sentence in phrase.statements:
+        if sentence[0] in _EXPLAINING:
+            found |= _READERS.meanings(sentence)
     for place, word in enumerate(words):
-        if word in _LANGUAGES or word in _PROGRAMMING:
+        before = words[place - 1] if place else " "
+        if word in _LANGUAGES or word in _PROGRAMMING or (word in _PROGRAMMING_AFTER and before in _AFTER):
             found.add(word)
-        elif word in _PROGRAMMING_AFTER and place and words[place - 1] in _AFTER:
-            found.add(word)
+        elif word in _MEASURES and (before[0].isdecimal() or before in CARDINALS["en"]):
+            found.add(word.removesuffix("s"))
     return frozenset(found)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from cache.guard_lists import Lexicon, listed, table, unequal, valued
 from cache.phrase import Phrase
+from cache.phrase_words import MONTHS
 from cache.veto import Veto
 
 _TABLE = table("dates")
@@ -18,13 +19,11 @@ def _calendar(tongue: str) -> dict[str, str]:
     return {**months, **days, **valued(_TABLE["seasons"][tongue])}
 
 
-_MONTH = dict(
-    enumerate("January February March April May June July August September October November December".split(), 1)
-)
+_MONTH = dict(enumerate(MONTHS, 1))
 _DAY = dict(
     zip(
-        "1 2 3 4 5 6 7 67 15".split(),
-        "Monday Tuesday Wednesday Thursday Friday Saturday Sunday weekend weekday".split(),
+        ["1", "2", "3", "4", "5", "6", "7", "67", "15"],
+        ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday", "weekend", "weekday"],
         strict=True,
     )
 )
@@ -45,12 +44,19 @@ _DOUBTFUL = {
 _BEFORE = frozenset(listed(_TABLE["months"]["before"])) | {"the"}
 _SEASONAL = frozenset(valued(_TABLE["seasons"]["doubtful"]))
 _DIRECTIONS = valued(_TABLE["stretches"]["directions"])
+_TERMS, _UNMARKED = (frozenset(listed(_TABLE["stretches"][name])) for name in ("terms", "unmarked"))
+_SAME = valued(_TABLE["stretches"]["same"])
 _STRETCHES = frozenset(listed(_TABLE["stretches"]["of"]))
 _PAST, _OTHER = (frozenset(listed(_TABLE["tense"][name])) for name in ("past", "other"))
 
 
 def guard_dates(a: Phrase, b: Phrase) -> Veto | None:
-    return unequal("dates", a.part(dates), b.part(dates))
+    here, there = a.part(dates), b.part(dates)
+    if (here ^ there) <= _UNMARKED and not (here - _UNMARKED or there - _UNMARKED):
+        # `now` is what a question in the present means without it; in the past it is not.
+        past = a.part(_verbs)[0] or b.part(_verbs)[0]
+        return unequal("dates", here, there) if past else None
+    return unequal("dates", here, there)
 
 
 def guard_tense(a: Phrase, b: Phrase) -> Veto | None:
@@ -73,7 +79,7 @@ def dates(phrase: Phrase) -> frozenset[str]:
     """What is said of time, each in one spelling. Days and years are numbers and left to their guard."""
     words = phrase.words
     tongue = phrase.language if phrase.language in CALENDAR else ""
-    found = set(_RELATIVE[tongue].meanings(words))
+    found = {each.meaning for each in _RELATIVE[tongue].find(words) if not _stretch(words, each.stop - 1)} - {"idle"}
     if tongue not in ("", "en"):
         found |= _RELATIVE["en"].meanings(words) & {"today", "tomorrow", "yesterday", "latest"}
     calendar = CALENDAR[tongue]
@@ -93,17 +99,25 @@ def _meant(words: tuple[str, ...], place: int) -> bool:
     behind = words[place + 1] if place + 1 < len(words) else ""
     if before[:1].isdecimal() or behind[:1].isdecimal():
         return True
+    if words[place] in _SEASONAL and (
+        behind in _TERMS or any(word in CALENDAR["en"] for word in words[max(place - 2, 0) : place + 3])
+    ):
+        return True
     return before in _BEFORE and (before != "the" or words[place] in _SEASONAL)
 
 
 def _stretches(words: tuple[str, ...]) -> Iterator[str]:
-    for place, word in enumerate(words[:-1]):
-        if word in _DIRECTIONS:
-            behind = words[place + 1]
-            if behind[0].isdecimal() and place + 2 < len(words):
-                behind = words[place + 2]
-            if behind in _STRETCHES:
-                yield f"{_DIRECTIONS[word]} {behind.removesuffix('s')}"
+    return filter(None, (_stretch(words, place) for place in range(len(words) - 1)))
+
+
+def _stretch(words: tuple[str, ...], place: int) -> str:
+    """`last week`, `next 2 years`: what begins here, or nothing."""
+    direction = _DIRECTIONS.get(words[place])
+    behind = words[place + 1 : place + 3]
+    if not direction or not behind:
+        return ""
+    of = behind[-1] if behind[0][0].isdecimal() else behind[0]
+    return f"{direction} {_SAME.get(of.removesuffix('s'), of.removesuffix('s'))}" if of in _STRETCHES else ""
 
 
 def _hours(words: tuple[str, ...]) -> Iterator[str]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from cache.guard_lists import listed, table
-from cache.guard_units import KINDS as _UNITS
+from cache.guard_units import is_unit
 from cache.phrase import Phrase
 from cache.phrase_words import folded, stem
 from cache.veto import Veto
 
 _TABLE = table("words")
 _FUNCTION = frozenset(listed(_TABLE["function"]))
-_COMMON = _FUNCTION | frozenset(listed(_TABLE["requests"])) | frozenset(_UNITS)
-_LITTLE = frozenset("the of and for in on a an to".split())
+_COMMON = _FUNCTION | frozenset(listed(_TABLE["requests"]))
+_LITTLE = frozenset(["the", "of", "and", "for", "in", "on", "a", "an", "to"])
 SHARE = 0.6
 """Of the words of a sentence; above this capitals are its style and tell nothing."""
 FEWEST = 4
@@ -67,7 +68,10 @@ def _of(words: tuple[str, ...]) -> Iterator[str]:
         if not inner and place == 0 and not _name_first(words):
             continue
         bare = folded((word,))
-        if bare and not (bare[0] in _COMMON and not (word.isupper() and len(word) > 1)):
+        common = bare and (
+            (bare[0] in _COMMON and not (word.isupper() and len(word) > 1)) or (len(word) > 1 and is_unit(bare[0]))
+        )
+        if bare and not common:
             yield word.partition("'")[0] or word
 
 
@@ -82,6 +86,8 @@ def _related(name: str) -> Iterator[str]:
     word = name.casefold()
     yield word
     yield stem(word)
+    yield word + "s"
+    yield word.removesuffix("s")
     # People and languages of a country, and back.
     if word.endswith("a"):
         yield word + "n"
@@ -96,7 +102,7 @@ def _related(name: str) -> Iterator[str]:
 def _forms(phrase: Phrase) -> frozenset[str]:
     words = phrase.words
     # `GitHub` for `git hub`, `EECS280` for `EECS 280`.
-    joined = (one + other for one, other in zip(words, words[1:], strict=False))
+    joined = (one + other for one, other in pairwise(words))
     return frozenset([*words, *map(stem, words), *joined])
 
 

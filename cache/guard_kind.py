@@ -1,4 +1,4 @@
-"""What kind of answer is wanted: a person, a time, a place, a number, a reason, a way of doing, yes or no, or things."""
+"""What kind of answer is wanted: a person, a time, a place, a number, a reason, a manner, yes or no, or things."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ def kinds(phrase: Phrase) -> frozenset[str]:
 
 def _of(words: tuple[str, ...]) -> set[str]:
     found = {each.meaning for each in _WANTED.find(words)} - {"idle"}
+    if words[0] == "count":
+        found.add("number")
     for place, word in enumerate(words[:-1]):
         if word == "how":
             behind = words[place + 1]

@@ -43,7 +43,7 @@ _SCRIPTS = (
 
 def guard_size(a: Phrase, b: Phrase) -> Veto | None:
     """An empty text and a very long one equal only themselves."""
-    if a.text == b.text or (LARGEST >= len(a.text) and LARGEST >= len(b.text) and a.text.strip() and b.text.strip()):
+    if a.text == b.text or (len(a.text) <= LARGEST and len(b.text) <= LARGEST and a.text.strip() and b.text.strip()):
         return None
     if a.text.split() == b.text.split():
         return None

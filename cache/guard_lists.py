@@ -9,14 +9,14 @@ from __future__ import annotations
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
 from cache.veto import Veto
 
 
-@lru_cache(maxsize=None)
+@cache
 def table(name: str) -> dict[str, Any]:
     """`cache/data/NAME.toml`, read once."""
     return tomllib.loads((files("cache") / "data" / f"{name}.toml").read_text(encoding="utf-8"))
@@ -56,10 +56,13 @@ class Lexicon:
         """From left to right, the longest first, none within another; one for each meaning of an expression."""
         found: list[Found] = []
         by_first, free = self._by_first, 0
+        if by_first.keys().isdisjoint(words):
+            return found
         for start, word in enumerate(words):
-            if start < free or word not in by_first:
+            known = by_first.get(word)
+            if known is None or start < free:
                 continue
-            for expression, meanings in by_first[word]:
+            for expression, meanings in known:
                 stop = start + len(expression)
                 if stop == start + 1 or tuple(words[start:stop]) == expression:
                     found += [Found(meaning, start, stop) for meaning in meanings]

@@ -30,7 +30,7 @@ PARTS = {word: int(value) for word, value in valued(_TABLE["parts"]).items()}
 FIGURES = frozenset(_TABLE["chinese"]["figures"])
 _ROMAN_HEADS = frozenset(listed(_TABLE["roman"]["heads"]))
 _IDIOMS = Lexicon({"idiom": _TABLE["idioms"]["phrases"]})
-_SECOND_BEFORE = frozenset("per each every a this one split".split())
+_SECOND_BEFORE = frozenset(["per", "each", "every", "a", "this", "one", "split"])
 
 _ROMAN = re.compile(r"(?=[ivx])(x{0,3})(ix|iv|v?i{0,3})$")
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
+from typing import NamedTuple
 
 from cache.guard_lists import listed, table
 from cache.phrase import Phrase
@@ -19,7 +21,11 @@ _DIRECTIONS = frozenset(listed(_TABLE["directions"]))
 _SYMMETRIC = frozenset(listed(_TABLE["symmetric"]))
 _ORDERED = frozenset(listed(_TABLE["ordered"]))
 _BE = frozenset(listed(_TABLE["be"]))
+_MODIFIERS = frozenset(listed(_TABLE["modifiers"]))
+_ARTICLES = frozenset(listed(_TABLE["articles"]))
 _ROLES = {word: role for role, words in _TABLE["roles"].items() for word in listed(words)}
+REACH = 4
+"""Words around a word of direction that it may belong to."""
 LEAST_TURNED = 4
 """Words of content from which a clause may have changed its place."""
 LONGEST = 200
@@ -37,7 +43,14 @@ def guard_order(a: Phrase, b: Phrase) -> Veto | None:
 
 def _same_words(a: Phrase, b: Phrase) -> Veto | None:
     ours, theirs = a.part(active), b.part(active)
-    if ours == theirs or _turned(a, b, ours, theirs) or (len(ours) < LONGEST and _swapped(a, b)):
+    # What is said in the passive has its words in another order already.
+    spoken = ours == a.content and theirs == b.content
+    if (
+        ours == theirs
+        or (spoken and a.part(modified) == b.part(modified))
+        or _turned(a, b, ours, theirs)
+        or (len(ours) < LONGEST and _swapped(a, b))
+    ):
         return _crossed(a, b)
     first = next(place for place, (one, other) in enumerate(zip(ours, theirs, strict=True)) if one != other)
     return Veto("order", tuple(ours[first : first + 4]), tuple(theirs[first : first + 4]))
@@ -64,6 +77,24 @@ def active(phrase: Phrase) -> tuple[str, ...]:
     return turned if Counter(turned) == Counter(phrase.content) else phrase.content
 
 
+def modified(phrase: Phrase) -> tuple[str, ...]:
+    """The content with what modifies a word in front of it: `types of music` like `music types`, `papers about cats in
+    2016` like `2016 cat papers`."""
+    content = frozenset(phrase.content)
+    out: list[str] = []
+    runs: list[list[str]] = [[]]
+    for word in phrase.asked:
+        stemmed = stem(word)
+        if stemmed in content:
+            runs[-1].append(stemmed)
+        elif word in _MODIFIERS:
+            runs.append([])
+        elif word not in _ARTICLES:
+            out += chain.from_iterable(reversed(runs))
+            runs = [[]]
+    return (*out, *chain.from_iterable(reversed(runs)))
+
+
 def participle(word: str) -> bool:
     return (word.endswith("ed") and len(word) > 3) or word in IRREGULAR or word.endswith("en")
 
@@ -87,7 +118,7 @@ def _swapped(a: Phrase, b: Phrase) -> bool:
             continue
         for start in range(max(0, middle - 5), middle):
             for stop in range(middle + 2, min(len(ours), middle + 6) + 1):
-                swapped = ours[middle + 1 : stop] + (word,) + ours[start:middle]
+                swapped = (*ours[middle + 1 : stop], word, *ours[start:middle])
                 if ours[:start] + swapped + ours[stop:] == theirs:
                     return True
     return False
@@ -95,26 +126,39 @@ def _swapped(a: Phrase, b: Phrase) -> bool:
 
 def _crossed(a: Phrase, b: Phrase) -> Veto | None:
     """Whether a word that says where to or from, or a pronoun, has what it belongs to exchanged between the texts."""
-    if a.part(roles) != b.part(roles):
+    if a.part(roles) and b.part(roles) and a.part(roles) != b.part(roles):
         return Veto("order", a.part(roles), b.part(roles))
-    here, there = a.part(directions), b.part(directions)
-    for direction, goal in here.items():
-        other = there.get(direction)
-        if other and other != goal and other in a.content and goal in b.content:
-            return Veto("order", (direction, goal), (direction, other))
+    there = b.part(directions)
+    for word, (sources, goal) in a.part(directions).items():
+        other = there.get(word)
+        if other and other.goal != goal and other.goal in sources and goal in other.sources:
+            return Veto("order", (word, goal), (word, other.goal))
     return _names_crossed(a, b)
 
 
-def directions(phrase: Phrase) -> dict[str, str]:
-    """From each word of direction to the stem of the next word of content behind it."""
+class Direction(NamedTuple):
+    sources: tuple[str, ...]
+    """Stems of content before the word of direction, at most `REACH`."""
+    goal: str
+    """The first one behind it."""
+
+
+def directions(phrase: Phrase) -> dict[str, Direction]:
+    """By each word of direction, at its first place."""
     words = phrase.asked
     content = frozenset(phrase.content)
-    found: dict[str, str] = {}
-    for place, word in enumerate(words[:-1]):
+    found: dict[str, Direction] = {}
+    for place, word in enumerate(words):
         if word in _DIRECTIONS:
-            goal = next((stemmed for each in words[place + 1 : place + 4] if (stemmed := stem(each)) in content), "")
-            if goal:
-                found.setdefault("to" if word in ("into", "onto") else word, goal)
+            sources = [
+                stemmed for each in words[max(place - 2 * REACH, 0) : place] if (stemmed := stem(each)) in content
+            ]
+            goal = next(
+                (stemmed for each in words[place + 1 : place + REACH] if (stemmed := stem(each)) in content), ""
+            )
+            if sources and goal:
+                direction = "to" if word in ("into", "onto") else word
+                found.setdefault(direction, Direction(tuple(sources[-REACH:]), goal))
     return found
 
 

@@ -1,4 +1,4 @@
-"""What an instruction is about: quoted text, and text behind a colon or on lines of its own, is the same word by word."""
+"""What an instruction is about (quoted text, text behind a colon or on lines of its own) is the same word by word."""
 
 from __future__ import annotations
 

@@ -14,18 +14,24 @@ _GENERAL = frozenset(listed(_TABLE["verbs"]["general"]))
 
 
 def guard_personal(a: Phrase, b: Phrase) -> Veto | None:
-    """Vetoes where each has an owner that the other has not, where only one is about somebody, or where one asks what
-    I am and the other what you are. `How do I` and `how do you` are the same, and `my` may be missing."""
+    """Vetoes where each has an owner that the other has not, where only one is about his, hers or yours, or where one
+    asks what I am and the other what you are. `How do I` and `how do you` are the same; `my` and `their` may be
+    missing, and `your` where `you` is anybody."""
     for read in (owners, subjects):
         here, there = a.part(read), b.part(read)
         ours, theirs = here - there, there - here
         if ours and theirs:
             return Veto("personal", tuple(sorted(ours)), tuple(sorted(theirs)))
-    here, there = a.part(owners), b.part(owners)
-    ours, theirs = here - there - {"my", "our"}, there - here - {"my", "our"}
+    ours, theirs = _somebody(a) - b.part(owners), _somebody(b) - a.part(owners)
     if ours or theirs:
         return Veto("personal", tuple(sorted(ours)), tuple(sorted(theirs)))
     return None
+
+
+def _somebody(phrase: Phrase) -> frozenset[str]:
+    """Owners that can't be left out without another meaning."""
+    anybody = {"my", "their", "your"} if "you" in phrase.asked else {"my", "their"}
+    return phrase.part(owners) - anybody
 
 
 def owners(phrase: Phrase) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 from cache.guard_lists import Lexicon, listed, table
@@ -19,21 +20,22 @@ _COUNTED: dict[str, str] = {
     for form in listed(forms.get("counted", ""))
 }
 _LETTERS = frozenset(form for form in _COUNTED if len(form) < 2)
-_BEFORE = frozenset("many per".split())
+LONG = 3
+"""Letters of a word that may be a unit without a number before it."""
 
 
 class Units(NamedTuple):
     counted: frozenset[str]
     """Those behind a number."""
-    named: frozenset[str]
-    """All that are named."""
+    named: Counter[str]
+    """All that are named, and how often."""
 
 
 def guard_units(a: Phrase, b: Phrase) -> Veto | None:
     here, there = a.part(units), b.part(units)
     if here == there:
         return None
-    missing, extra = here.counted - there.named, there.counted - here.named
+    missing, extra = here.counted - there.named.keys(), there.counted - here.named.keys()
     if missing or extra:
         return Veto("units", tuple(sorted(missing)), tuple(sorted(extra)))
     ours, theirs = here.named - there.named, there.named - here.named
@@ -49,20 +51,23 @@ def guard_units(a: Phrase, b: Phrase) -> Veto | None:
 
 def units(phrase: Phrase) -> Units:
     words = phrase.words
-    counted, named = set(), set()
+    counted: set[str] = set()
+    named: Counter[str] = Counter()
     for found in _ALWAYS.find(words):
-        named.add(found.meaning)
+        named[found.meaning] += 1
         if found.start and _number(words[found.start - 1]):
             counted.add(found.meaning)
     for place, word in enumerate(words):
-        if place and word in _COUNTED:
-            before = words[place - 1]
-            figures = before[0].isdecimal()
-            if figures or (word not in _LETTERS and (_number(before) or before in _BEFORE)):
-                named.add(_COUNTED[word])
-                if before not in _BEFORE:
-                    counted.add(_COUNTED[word])
-    return Units(frozenset(counted), frozenset(named))
+        if word not in _COUNTED:
+            continue
+        before = words[place - 1] if place else " "
+        if before[0].isdecimal() or (word not in _LETTERS and _number(before)):
+            counted.add(_COUNTED[word])
+        elif len(word) < LONG:
+            continue
+        # Not behind a number it may be something else (`second`, `foot`), which only another unit makes unlikely.
+        named[_COUNTED[word]] += 1
+    return Units(frozenset(counted), named)
 
 
 def _number(word: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from cache.guard_antonyms import guard_aggregates, guard_antonyms, guard_degree
-from cache.guard_code import guard_addresses, guard_code, guard_codes, guard_signs
+from cache.guard_code import guard_addresses, guard_code, guard_codes, guard_signs, guard_task
 from cache.guard_constraints import guard_additions, guard_constraints
 from cache.guard_dates import guard_dates, guard_tense
 from cache.guard_entities import guard_entities
@@ -33,6 +33,7 @@ GUARDS: Mapping[str, Guard] = MappingProxyType(
     {
         _FIRST: guard_size,
         "code": guard_code,
+        "task": guard_task,
         "payload": guard_payload,
         "quotes": guard_quotes,
         "language": guard_language,

@@ -14,7 +14,7 @@ class Layout(NamedTuple):
     inline: tuple[str, ...]
     """Code in single backticks."""
     lines: tuple[str, ...]
-    """Everything else: lines that are not empty, without white space at their ends."""
+    """Everything else: lines that are not empty, white space being one blank each."""
 
 
 INDENTED = re.compile(r"(?: {4}|\t)\s*\S")
@@ -46,7 +46,7 @@ def layout(text: str) -> Layout:
         elif not line.strip():
             indented += [""] * bool(indented)
         else:
-            lines.append(line.strip())
+            lines.append(" ".join(line.split()))
     if any(indented):
         blocks.append(trimmed("\n".join(indented)))
         tags.append("")

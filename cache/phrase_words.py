@@ -37,21 +37,24 @@ _WRITTEN_OUT = str.maketrans(
         "℉": " fahrenheit ",
     }
 )
-_MONTHS = "january february march april may june july august september october november december".split()
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 
 
 def _iso_date(match: re.Match[str]) -> str:
     year, month, day = match.groups()
-    return f"{int(day)} {_MONTHS[int(month) - 1]} {year}" if 1 <= int(month) <= 12 else match[0]
+    return f"{int(day)} {MONTHS[int(month) - 1]} {year}" if 1 <= int(month) <= 12 else match[0]
 
 
 def _numeric_date(match: re.Match[str]) -> str:
     """Day and month in either order; where both could be the month, nobody knows."""
     one, other, year = int(match[1]), int(match[2]), match[3]
     if 1 <= one <= 12 < other:
-        return f"{other} {_MONTHS[one - 1]} {year}"
+        return f"{other} {MONTHS[one - 1]} {year}"
     if 1 <= other <= 12 and (one > 12 or one == other):
-        return f"{one} {_MONTHS[other - 1]} {year}"
+        return f"{one} {MONTHS[other - 1]} {year}"
     return match[0]
 
 
@@ -63,11 +66,13 @@ REWRITTEN: tuple[tuple[str, re.Pattern[str], _Written], ...] = (
         re.compile(r"^\s*((?:hi|hello|hey|good (?:morning|afternoon|evening))(?: there| all| everyone)?),\s", re.I),
         r"\1. ",
     ),
-    (",", re.compile(r"([.?!]?),?\s*,\s*((?:please|thanks|thank you)[.!?]*)\s*$", re.I), r". \2"),
+    (",", re.compile(r",\s*((?:please|thanks|thank you)[.!?]*)\s*$", re.I), r". \1"),
+    ("Th", re.compile(r"(?<=\w)\s+((?:Thanks|Thank you)[.!]*)\s*$"), r". \1"),
     (".", re.compile(r"\b(?:[A-Za-z]\.){2,}"), lambda match: match[0].replace(".", "")),
     (".", re.compile(r"(?<![\w.])\.net\b", re.I), "dotnet"),
     (".", re.compile(r"\b(\w+)\.js\b", re.I), r"\1js"),
     (".", re.compile(r"\bno\.\s?(?=[0-9])", re.I), "number "),
+    ("v", re.compile(r"\bv\.?(?=[0-9])"), "version "),
     ("U", re.compile(r"\bUSA?\b|\bUnited States(?: of America)?\b"), "USA"),
     ("U", re.compile(r"\bUnited Kingdom\b"), "UK"),
     ("u", re.compile(r"\bunited states(?: of america)?\b"), "usa"),
@@ -110,8 +115,11 @@ def normalised(text: str) -> str:
 # Words
 
 # Vowel signs and other marks are no letters for `\w`, but part of a word.
-_MARKS = "\u0300-\u036f\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0971-\u0dff\u0e31-\u0e4e\u0eb1-\u0ecd\u0f71-\u0f84\u102b-\u103e\u17b4-\u17d3"
-_IDEOGRAPHS = "\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_MARKS = (
+    r"\u0300-\u036f\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0971-\u0dff\u0e31-\u0e4e\u0eb1-\u0ecd"
+    r"\u0f71-\u0f84\u102b-\u103e\u17b4-\u17d3"
+)
+_IDEOGRAPHS = r"\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _NUMERAL = (
     r"(?:(?<![^\s(=\[])-)?[0-9]+(?:[.,'][0-9]+)*(?:/[0-9]+(?![/0-9]))?(?:(?:st|nd|rd|th|ST|ND|RD|TH|k|K)(?![^\W_]))?"
 )
