@@ -14,6 +14,7 @@ _ASKED = Lexicon({meaning: forms for section in _SECTIONS for meaning, forms in 
 _READERS = Lexicon(_TABLE["readers"])
 _EXPLAINING = frozenset(listed(_TABLE["explaining"]))
 _MEASURES = frozenset(listed(_TABLE["measures"]))
+_FOR = frozenset(["for", "to", "like"])
 _LANGUAGES = frozenset(listed(_TABLE["languages"]))
 _PROGRAMMING = frozenset(listed(_TABLE["programming"]))
 _PROGRAMMING_AFTER = frozenset(listed(_TABLE["programming_after"]))
@@ -39,7 +40,14 @@ def constraints(phrase: Phrase) -> frozenset[str]:
             found.add(word)
         elif word in _MEASURES and (before[0].isdecimal() or before in CARDINALS["en"]):
             found.add(word.removesuffix("s"))
+        elif word == "old" and place > 2 and _reader(words[max(place - 5, 0) : place]):
+            found.add("reader of an age")
     return frozenset(found)
+
+
+def _reader(before: tuple[str, ...]) -> bool:
+    """Whether `old` ends `for a 5 year old`, `to my 12 years old`."""
+    return before[-1] in ("year", "years") and before[-2][0].isdecimal() and not _FOR.isdisjoint(before)
 
 
 def guard_additions(a: Phrase, b: Phrase) -> Veto | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import NamedTuple
 
 from cache.guard_lists import listed, table
+from cache.guard_language import script_of
 from cache.guard_units import is_unit
 from cache.phrase import Phrase
 from cache.phrase_words import folded, stem
@@ -14,6 +17,7 @@ from cache.veto import Veto
 _TABLE = table("words")
 _FUNCTION = frozenset(listed(_TABLE["function"]))
 _COMMON = _FUNCTION | frozenset(listed(_TABLE["requests"]))
+_VERBS = frozenset(["is", "are", "was", "were", "has", "had", "does", "did", "will", "can"])
 _LITTLE = frozenset(["the", "of", "and", "for", "in", "on", "a", "an", "to"])
 SHARE = 0.6
 """Of the words of a sentence; above this capitals are its style and tell nothing."""
@@ -22,15 +26,29 @@ LONG_WORD = 4
 """Letters from which a word of a title is written with a capital."""
 
 
+class Names(NamedTuple):
+    sure: tuple[str, ...]
+    """Words with a capital letter where none is needed, with capitals or digits inside, and words of another script
+    than most, each once and as they are written."""
+    perhaps: tuple[str, ...]
+    """Words that have a capital letter as their whole sentence has, or because they begin it."""
+
+
 def guard_entities(a: Phrase, b: Phrase) -> Veto | None:
-    here, there = _missing(a, b), _missing(b, a)
-    return Veto("entities", here, there) if here or there else None
+    """Vetoes where one text has a name that the other has not, and where each has a word that may be one."""
+    ours, theirs = a.part(names), b.part(names)
+    here, there = _missing(ours.sure, a, b), _missing(theirs.sure, b, a)
+    if here or there:
+        return Veto("entities", here, there)
+    if not ours.perhaps or not theirs.perhaps:
+        return None
+    here, there = _missing(ours.perhaps, a, b), _missing(theirs.perhaps, b, a)
+    return Veto("entities", here, there) if here and there else None
 
 
-def _missing(a: Phrase, b: Phrase) -> tuple[str, ...]:
-    """The names of the first that the second has in no form: neither letter case nor plural nor `India` for `Indian`
+def _missing(entities: tuple[str, ...], a: Phrase, b: Phrase) -> tuple[str, ...]:
+    """Those of the first text that the second has in no form: neither letter case nor plural nor `India` for `Indian`
     counts, and letters may stand for the words that begin with them."""
-    entities = a.part(names)
     if not entities:
         return ()
     forms = b.part(_forms)
@@ -40,46 +58,63 @@ def _missing(a: Phrase, b: Phrase) -> tuple[str, ...]:
     letters, begun = b.part(_acronyms), b.part(_initials)
     missing = [name for name in missing if not (name.isascii() and len(name) > 1 and name.casefold() in begun)]
     if missing and letters:
-        told = {place for letter in letters for place in _told_by(letter, a.words)}
-        spelled = {a.words[place] for place in told}
-        missing = [name for name in missing if name.casefold() not in spelled]
+        told = {a.words[place] for letter in letters for place in _told_by(letter, a.words)}
+        missing = [name for name in missing if name.casefold() not in told]
     return tuple(missing)
 
 
-def names(phrase: Phrase) -> tuple[str, ...]:
-    """Words with a capital letter where none is needed, with capitals or digits inside, and words of another script
-    than most, as they are written, each once."""
-    return tuple(dict.fromkeys(name for words in phrase.sentences for name in _of(words)))
+def names(phrase: Phrase) -> Names:
+    sure: dict[str, None] = {}
+    perhaps: dict[str, None] = {}
+    for words in phrase.sentences:
+        long = [word for word in words if len(word) >= LONG_WORD]
+        shouted = sum(map(str.isupper, long)) > SHARE * len(long) and len(words) >= FEWEST
+        titled = len(long) >= FEWEST and sum(word[0].isupper() for word in long) > SHARE * len(long)
+        for place, word in enumerate(words):
+            inner = not shouted and _inner(word)
+            if not (inner or word[0].isupper()) or _common(word):
+                continue
+            bare = word.partition("'")[0] or word
+            first = place == 0 and not inner
+            if inner or not (first or shouted or titled) or (first and not shouted and not titled and _named(words)):
+                sure[bare] = None
+            elif (shouted or titled) and len(word) >= LONG_WORD or (first and _told_of(words)):
+                perhaps[bare] = None
+    if not phrase.plain.isascii():
+        sure.update(dict.fromkeys(_strange(phrase.words)))
+    return Names(tuple(sure), tuple(perhaps))
 
 
-def _of(words: tuple[str, ...]) -> Iterator[str]:
-    long = [word for word in words if len(word) >= LONG_WORD]
-    capital = sum(word[0].isupper() for word in long)
-    shouted = sum(word.isupper() for word in long) > SHARE * len(long) and len(words) >= FEWEST
-    titled = len(long) >= FEWEST and capital > SHARE * len(long)
-    for place, word in enumerate(words):
-        if not word[0].isalpha():
-            continue
-        inner = not word.islower() and not word[1:].islower() and len(word) > 1 and not shouted
-        if inner and "'" in word:
-            inner = any(letter.isupper() for letter in word.partition("'")[0][1:])
-        if not inner and not (word[0].isupper() and not titled and not shouted):
-            continue
-        if not inner and place == 0 and not _name_first(words):
-            continue
-        bare = folded((word,))
-        common = bare and (
-            (bare[0] in _COMMON and not (word.isupper() and len(word) > 1)) or (len(word) > 1 and is_unit(bare[0]))
-        )
-        if bare and not common:
-            yield word.partition("'")[0] or word
+def _inner(word: str) -> bool:
+    """`iPhone`, `NASA`, `McDonald`; not `I` nor `I'm`."""
+    word = word.partition("'")[0]
+    return len(word) > 1 and word[0].isalpha() and not word[1:].islower() and not word.islower()
 
 
-def _name_first(words: tuple[str, ...]) -> bool:
+def _common(word: str) -> bool:
+    """Words that are no names in any letter case, but for acronyms that look like them; and units."""
+    bare = folded((word,))
+    if not bare or not word[0].isalpha():
+        return True
+    return (bare[0] in _COMMON and not (word.isupper() and len(word) > 1)) or (len(word) > 1 and is_unit(bare[0]))
+
+
+def _named(words: tuple[str, ...]) -> bool:
     """Whether a sentence begins with a name: another follows, or what follows belongs to it."""
-    return words[0].casefold() not in _FUNCTION and (
-        "'s" in words[0] or (len(words) > 1 and words[1][0].isupper() and words[1] != "I")
-    )
+    return "'s" in words[0] or (len(words) > 1 and words[1][0].isupper() and words[1] != "I")
+
+
+def _told_of(words: tuple[str, ...]) -> bool:
+    """Whether something is said of the first word: `Kalamazoo is in which state`."""
+    return len(words) > 1 and words[1] in _VERBS
+
+
+def _strange(words: tuple[str, ...]) -> Iterator[str]:
+    """Words of another script than the first that most of them are in."""
+    scripts = [script_of(word[0]) for word in words]
+    most, count = Counter(filter(None, scripts)).most_common(1)[0] if any(scripts) else ("", 0)
+    if count < len([script for script in scripts if script]):
+        yield from (word for word, script in zip(words, scripts, strict=True) if script not in ("", most))
 
 
 def _related(name: str) -> Iterator[str]:

@@ -32,7 +32,7 @@ def kinds(phrase: Phrase) -> frozenset[str]:
         found |= _of(words)
     if len(found) > 1:
         # What answers a question with a word of its own answers the yes or no beside it.
-        found -= {"yes or no"}
+        found -= {"yes or no", "existence"}
     return frozenset(found)
 
 
@@ -50,7 +50,7 @@ def _of(words: tuple[str, ...]) -> set[str]:
     if found - {"things"}:
         return found - {"things"}
     if words[0] in _AUXILIARIES and len(words) > 2:
-        found.add("yes or no")
+        found.add("existence" if words[1] == "there" else "yes or no")
     elif words[0] in _REQUESTS:
         found.add("things")
     return found

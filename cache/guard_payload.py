@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from cache.guard_lists import listed, table
-from cache.phrase import LONG_PAYLOAD, Phrase
+from cache.phrase import LONG_PAYLOAD, TRANSFORMING, Phrase
 from cache.phrase_words import stem
 from cache.veto import Veto
 
-_TRANSFORMING = frozenset(listed(table("words")["transforming"]))
-_STEMS = frozenset(map(stem, _TRANSFORMING))
+_STEMS = frozenset(map(stem, TRANSFORMING))
 _ENDS = ".,;:!?。，！？ \t\"'"
 
 
@@ -56,7 +54,7 @@ def _whole(part: str, text: str) -> bool:
 
 def _transformed(a: Phrase, b: Phrase) -> Veto | None:
     """Two orders to do something with a text (`translate good morning`): their words are the text."""
-    if not (a.asked and b.asked and a.asked[0] in _TRANSFORMING and b.asked[0] in _TRANSFORMING):
+    if not (a.asked and b.asked and a.asked[0] in TRANSFORMING and b.asked[0] in TRANSFORMING):
         return None
     ours, theirs = frozenset(a.content) - _STEMS, frozenset(b.content) - _STEMS
     missing, extra = ours - theirs, theirs - ours

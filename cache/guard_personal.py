@@ -10,6 +10,7 @@ _TABLE = table("personal")
 _OWNERS = {word: owner for owner, words in _TABLE["owners"].items() for word in listed(words)}
 _SUBJECTS = {word: subject for subject, words in _TABLE["subjects"].items() for word in listed(words)}
 _VERBS = frozenset(listed(_TABLE["verbs"]["before"]))
+_GENERAL_SUBJECTS, _BE = (frozenset(listed(_TABLE["verbs"][name])) for name in ("anybody", "be"))
 _GENERAL = frozenset(listed(_TABLE["verbs"]["general"]))
 
 
@@ -44,10 +45,12 @@ def subjects(phrase: Phrase) -> frozenset[str]:
     return frozenset(
         _SUBJECTS[word]
         for place, word in enumerate(words)
-        if word in _SUBJECTS
-        and place
-        and words[place - 1] in _VERBS
-        and not (
-            place > 1 and words[place - 2] in _GENERAL and words[place - 1] not in ("am", "are", "is", "was", "were")
-        )
+        if word in _SUBJECTS and place and words[place - 1] in _VERBS and not _anybody(words, place)
+    )
+
+
+def _anybody(words: tuple[str, ...], place: int) -> bool:
+    """Whether `how do I` or `what can you` stands here; `who are you` asks for somebody."""
+    return (
+        words[place] in _GENERAL_SUBJECTS and place > 1 and words[place - 2] in _GENERAL and words[place - 1] not in _BE
     )

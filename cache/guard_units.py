@@ -53,12 +53,14 @@ def units(phrase: Phrase) -> Units:
     words = phrase.words
     counted: set[str] = set()
     named: Counter[str] = Counter()
+    taken: set[int] = set()
     for found in _ALWAYS.find(words):
+        taken.update(range(found.start, found.stop))
         named[found.meaning] += 1
         if found.start and _number(words[found.start - 1]):
             counted.add(found.meaning)
     for place, word in enumerate(words):
-        if word not in _COUNTED:
+        if word not in _COUNTED or place in taken:
             continue
         before = words[place - 1] if place else " "
         if before[0].isdecimal() or (word not in _LETTERS and _number(before)):

@@ -21,6 +21,8 @@ LANGUAGES: dict[str, frozenset[str]] = {
 """Words by which each language is known."""
 
 _WORDS = table("words")
+TRANSFORMING = frozenset(listed(_WORDS["transforming"]))
+"""Orders to do something with a text that follows."""
 _REQUESTS = frozenset(listed(_WORDS["requests"]))
 _FUNCTION = {
     **{name: words - frozenset(listed(_WORDS["kept"])) for name, words in LANGUAGES.items()},
@@ -109,11 +111,16 @@ def polite(line: str) -> bool:
     return len(line) <= 80 and not any(asked(folded(words)) for words in sentences(normalised(line)))
 
 
+def _about(line: str) -> bool:
+    """Whether what follows may be what the line is about, however polite it is."""
+    return line.endswith((":", "：")) or line.partition(" ")[0].casefold() in TRANSFORMING
+
+
 def _instruction(phrase: Phrase) -> tuple[str, str]:
     lines = list(phrase.layout.lines)
     while len(lines) > 1 and polite(lines[0]):
         del lines[0]
-    while len(lines) > 1 and polite(lines[-1]):
+    while len(lines) > 1 and not _about(lines[0]) and polite(lines[-1]):
         del lines[-1]
     if not lines:
         return "", ""
@@ -144,7 +151,7 @@ def _sentences(phrase: Phrase) -> tuple[tuple[str, ...], ...]:
 
 
 def _folded(phrase: Phrase) -> list[list[str]]:
-    return [folded(words) for words in phrase.sentences]
+    return [words for sentence in phrase.sentences if (words := folded(sentence))]
 
 
 def _words(phrase: Phrase) -> tuple[str, ...]:
@@ -153,6 +160,9 @@ def _words(phrase: Phrase) -> tuple[str, ...]:
 
 def _statements(phrase: Phrase) -> tuple[tuple[str, ...], ...]:
     folded_sentences = phrase.part(_folded)
+    if folded_sentences and folded_sentences[0][0] in TRANSFORMING:
+        # A courtesy may be what is to be translated.
+        return tuple(map(tuple, folded_sentences))
     return tuple(left for words in folded_sentences if (left := asked(words))) or tuple(map(tuple, folded_sentences))
 
 
@@ -164,10 +174,13 @@ def _language(phrase: Phrase) -> str:
     words = phrase.words
     counts = sorted(((sum(word in known for word in words), name) for name, known in LANGUAGES.items()), reverse=True)
     (most, name), (next_most, _) = counts[:2]
-    if most > next_most and (most > 1 or not next_most):
+    if most > next_most and (
+        most > 1 or name == "en" or any(len(word) > 2 and word in LANGUAGES[name] for word in words)
+    ):
         return name
-    # English is written in ASCII, and so are its keywords; of others nothing is known.
-    return "en" if not most and phrase.plain.isascii() else ""
+    # Keywords in ASCII are taken for English, and so is what may be; of others nothing is known.
+    english = sum(word in LANGUAGES["en"] for word in words) == most
+    return "en" if phrase.plain.isascii() and (english or most < 2) else ""
 
 
 def _content(phrase: Phrase) -> tuple[str, ...]:
