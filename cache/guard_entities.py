@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from cache.guard_lists import listed, table
 from cache.guard_language import script_of
+from cache.guard_lists import listed, table
 from cache.guard_units import is_unit
 from cache.phrase import Phrase
 from cache.phrase_words import folded, stem
@@ -78,7 +78,7 @@ def names(phrase: Phrase) -> Names:
             first = place == 0 and not inner
             if inner or not (first or shouted or titled) or (first and not shouted and not titled and _named(words)):
                 sure[bare] = None
-            elif (shouted or titled) and len(word) >= LONG_WORD or (first and _told_of(words)):
+            elif ((shouted or titled) and len(word) >= LONG_WORD) or (first and _told_of(words)):
                 perhaps[bare] = None
     if not phrase.plain.isascii():
         sure.update(dict.fromkeys(_strange(phrase.words)))

@@ -121,7 +121,9 @@ _MARKS = (
 )
 _IDEOGRAPHS = r"\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _NUMERAL = (
-    r"(?:(?<![^\s(=\[])-)?[0-9]+(?:[.,'][0-9]+)*(?:/[0-9]+(?![/0-9]))?(?:(?:st|nd|rd|th|ST|ND|RD|TH|k|K)(?![^\W_]))?"
+    # A fraction, but no part of a date.
+    r"(?:(?<![^\s(=\[])-)?(?:(?<![/0-9])[0-9]+/[0-9]+(?![/0-9])|[0-9]+(?:[.,'][0-9]+)*)"
+    r"(?:(?:st|nd|rd|th|ST|ND|RD|TH|k|K)(?![^\W_]))?"
 )
 _ASCII_WORD = re.compile(rf"{_NUMERAL}|[A-Za-z]+(?:'[A-Za-z]+)*")
 _ANY_WORD = re.compile(

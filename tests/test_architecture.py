@@ -72,6 +72,8 @@ DECIDING = (
     "adapters/embedder.py",
     "cache/near.py",
     "cache/veto.py",
+    "cache/phrase*.py",
+    "cache/guard*.py",
     "adapters/marking.py",
     "adapters/prompt_blocks.py",
     "adapters/warm_call*.py",

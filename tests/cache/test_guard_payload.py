@@ -64,10 +64,7 @@ PAYLOAD_DIFFER = [
     ("What is the claim?\nIt rained.", "What is the claim?\nIt snowed."),
     ("Is this spam?\nBuy now", "Is this spam?\nBuy later"),
     ("Question 5: what is it?", "Question 5: who is it?"),
-    (
-        "Summarise: a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b ",
-        "Summarise: a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c a c ",
-    ),
+    ("Summarise: " + "a b " * 200, "Summarise: " + "a c " * 200),
     ("Sort: 3, 1, 2", "Sort: 3, 2, 1"),
     ("Correct: Its me", "Correct: It's me"),
     ("Translate:\nThank you", "Translate:\nHello"),
@@ -86,10 +83,7 @@ PAYLOAD_SAME = [
     ("std::map is what?", "What is std::map?"),
     ("a ratio of 3:4", "the ratio 3:4"),
     ("What is it?", "Which is it?"),
-    (
-        "Summarise: a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b a b ",
-        "Summarise: a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  a b  ",
-    ),
+    ("Summarise: " + "a b " * 200, "Summarise: " + "a b  " * 200),
     ("Translate cats", "What are cats?"),
     ("Quick question: is it on?", "Is it on?"),
 ]
