@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from cache.guard_lists import Lexicon, listed, table, unequal, valued
 from cache.phrase import Phrase
@@ -44,7 +45,7 @@ _DOUBTFUL = {
 _BEFORE = frozenset(listed(_TABLE["months"]["before"])) | {"the"}
 _SEASONAL = frozenset(valued(_TABLE["seasons"]["doubtful"]))
 _DIRECTIONS = valued(_TABLE["stretches"]["directions"])
-_TERMS, _UNMARKED = (frozenset(listed(_TABLE["stretches"][name])) for name in ("terms", "unmarked"))
+_TERMS, _UNMARKED, _BOUNDS = (frozenset(listed(_TABLE["stretches"][name])) for name in ("terms", "unmarked", "bounds"))
 _SAME = valued(_TABLE["stretches"]["same"])
 _STRETCHES = frozenset(listed(_TABLE["stretches"]["of"]))
 _PAST, _OTHER = (frozenset(listed(_TABLE["tense"][name])) for name in ("past", "other"))
@@ -90,6 +91,11 @@ def dates(phrase: Phrase) -> frozenset[str]:
             found.add(_DOUBTFUL[word])
     found.update(_stretches(words))
     found.update(_hours(words))
+    found.update(
+        word
+        for word, behind in pairwise(words)
+        if word in _BOUNDS and (behind[0].isdecimal() or behind in calendar or behind in _DOUBTFUL)
+    )
     return frozenset(found)
 
 

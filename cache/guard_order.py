@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from cache.guard_lists import listed, table
+from cache.guard_lists import listed, table, valued
 from cache.phrase import Phrase
 from cache.phrase_words import IRREGULAR, stem
 from cache.veto import Veto
@@ -21,6 +21,7 @@ _DIRECTIONS = frozenset(listed(_TABLE["directions"]))
 _SYMMETRIC = frozenset(listed(_TABLE["symmetric"]))
 _ORDERED = frozenset(listed(_TABLE["ordered"]))
 _BE = frozenset(listed(_TABLE["be"]))
+_REVERSE = tuple(pair for one, other in valued(_TABLE["reverse"]).items() for pair in ((one, other), (other, one)))
 _MODIFIERS = frozenset(listed(_TABLE["modifiers"]))
 _ARTICLES = frozenset(listed(_TABLE["articles"]))
 _ROLES = {word: role for role, words in _TABLE["roles"].items() for word in listed(words)}
@@ -133,7 +134,18 @@ def _crossed(a: Phrase, b: Phrase) -> Veto | None:
         other = there.get(word)
         if other and other.goal != goal and other.goal in sources and goal in other.sources:
             return Veto("order", (word, goal), (word, other.goal))
-    return _names_crossed(a, b)
+    return _reversed(a, b) or _names_crossed(a, b)
+
+
+def _reversed(a: Phrase, b: Phrase) -> Veto | None:
+    """`to Boston` against `from Boston`."""
+    here = {word: direction.goal for word, direction in a.part(directions).items()}
+    there = {word: direction.goal for word, direction in b.part(directions).items()}
+    for one, other in _REVERSE:
+        goal = here.get(one)
+        if goal and goal == there.get(other) and goal not in (here.get(other), there.get(one)):
+            return Veto("order", (one, goal), (other, goal))
+    return None
 
 
 class Direction(NamedTuple):

@@ -186,7 +186,12 @@ def _language(phrase: Phrase) -> str:
 def _content(phrase: Phrase) -> tuple[str, ...]:
     function = _FUNCTION.get(phrase.language, _FUNCTION["en"])
     stems: list[str] = []
-    for word in phrase.asked:
-        if word not in function and (stems or word not in _REQUESTS):
+    words = phrase.asked
+    for place, word in enumerate(words):
+        if word in function:
+            # An article has a word to belong to: this is the letter, as in `from A to B`.
+            if word == "a" and (place + 1 == len(words) or words[place + 1] in function):
+                stems.append(word)
+        elif stems or word not in _REQUESTS:
             stems.append(stem(word))
     return tuple(stems)

@@ -26,6 +26,7 @@ CONSTRAINTS_DIFFER = [
     ("Explain it as a pirate", "Explain it"),
     ("use British spelling", "use American spelling"),
     ("Answer in one word", "Answer in one sentence"),
+    ("a haiku about rain", "a sonnet about rain"),
     ("Act as a lawyer. Is it legal?", "Is it legal?"),
 ]
 CONSTRAINTS_SAME = [

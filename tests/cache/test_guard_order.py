@@ -6,6 +6,8 @@ from tests.cache.guarding import objection
 
 ORDER_DIFFER = [
     ("merge develop into main", "merge main into develop"),
+    ("how do I get from A to B", "how do I get from B to A"),
+    ("show flights to Boston", "show flights from Boston"),
     ("convert PDF to Word", "convert Word to PDF"),
     ("flights from Paris to Rome", "flights from Rome to Paris"),
     ("Does Tom love Mary?", "Does Mary love Tom?"),

@@ -40,7 +40,7 @@ PIECES = [
     ),
     *("by", "from", "to", "and", "or", "she", "him", "my", "your", "most", "largest", "in May", "last week", "at 6 am"),
     *("in French", "as JSON", "for a 5 year old", "thanks", "please", "translate", "von", "le", "\u0301", "\u200d"),
-    *("-3", "ß", "\x00", "🤗"),
+    *("हैं", "-3", "ß", "\x00", "🤗"),
 ]
 TEXTS = st.one_of(st.text(max_size=60), st.lists(st.sampled_from(PIECES), max_size=12).map(" ".join))
 
