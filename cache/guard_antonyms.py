@@ -96,13 +96,19 @@ def aggregates(phrase: Phrase) -> frozenset[str]:
 
 def guard_degree(a: Phrase, b: Phrase) -> Veto | None:
     """`large` against `larger` and `largest`, and a text that asks for the utmost against one that does not."""
-    ours, theirs = frozenset(a.asked) - frozenset(b.asked), frozenset(b.asked) - frozenset(a.asked)
-    for word in sorted(ours):
-        for other in sorted(theirs if word.endswith(_ENDINGS) else filter(_in_degree, theirs)):
-            if _graded(word, other) or _graded(other, word):
-                return Veto("degree", (word,), (other,))
-    here, there = a.part(superlatives), b.part(superlatives)
-    return None if bool(here) == bool(there) else Veto("degree", here, there)
+    here, there = a.part(_in_degree), b.part(_in_degree)
+    if here != there:
+        ours, theirs = frozenset(a.asked).difference(b.asked), frozenset(b.asked).difference(a.asked)
+        for word in sorted(here & ours):
+            for other in sorted(theirs):
+                if _graded(word, other):
+                    return Veto("degree", (word,), (other,))
+        for other in sorted(there & theirs):
+            for word in sorted(ours):
+                if _graded(other, word):
+                    return Veto("degree", (word,), (other,))
+    utmost, utmost_there = a.part(superlatives), b.part(superlatives)
+    return None if bool(utmost) == bool(utmost_there) else Veto("degree", utmost, utmost_there)
 
 
 def superlatives(phrase: Phrase) -> tuple[str, ...]:
@@ -136,8 +142,9 @@ COMPARATIVES = {word: known for word in _NAMED if (known := bases(word, "er") & 
 _ENDINGS = ("er", "est")
 
 
-def _in_degree(word: str) -> bool:
-    return word.endswith(_ENDINGS)
+def _in_degree(phrase: Phrase) -> frozenset[str]:
+    """Words that may be another degree of one."""
+    return frozenset(word for word in phrase.asked if word.endswith(_ENDINGS))
 
 
 def _graded(word: str, other: str) -> bool:

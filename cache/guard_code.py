@@ -20,8 +20,8 @@ def guard_code(a: Phrase, b: Phrase) -> Veto | None:
     tags = [(one, other) for one, other in zip(here.tags, there.tags, strict=True) if one and other and one != other]
     if tags:
         return Veto("code", (tags[0][0],), (tags[0][1],))
-    missing = tuple(code for code in here.inline if not occurs(code, b.prose))
-    extra = tuple(code for code in there.inline if not occurs(code, a.prose))
+    missing = tuple(code for code in here.inline if code not in there.inline and not occurs(code, b.prose))
+    extra = tuple(code for code in there.inline if code not in here.inline and not occurs(code, a.prose))
     return Veto("code", missing, extra) if missing or extra else None
 
 
@@ -139,8 +139,9 @@ _NUMBER_FIRST = re.compile(r"-?[0-9][0-9.,]*([^\W\d_]+)$")
 
 def guard_codes(a: Phrase, b: Phrase) -> Veto | None:
     """Words of letters and digits: `6s`, `B2B`, `EECS280`, which may be written `EECS 280`."""
-    missing = tuple(code for code in sorted(a.part(codes)) if code not in b.part(_joined))
-    extra = tuple(code for code in sorted(b.part(codes)) if code not in a.part(_joined))
+    here, there = a.part(codes), b.part(codes)
+    missing = tuple(code for code in sorted(here - there) if code not in b.part(_joined))
+    extra = tuple(code for code in sorted(there - here) if code not in a.part(_joined))
     return Veto("codes", missing, extra) if missing or extra else None
 
 

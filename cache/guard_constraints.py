@@ -14,11 +14,13 @@ _ASKED = Lexicon({meaning: forms for section in _SECTIONS for meaning, forms in 
 _READERS = Lexicon(_TABLE["readers"])
 _EXPLAINING = frozenset(listed(_TABLE["explaining"]))
 _MEASURES = frozenset(listed(_TABLE["measures"]))
+
 _FOR = frozenset(["for", "to", "like"])
 _LANGUAGES = frozenset(listed(_TABLE["languages"]))
 _PROGRAMMING = frozenset(listed(_TABLE["programming"]))
 _PROGRAMMING_AFTER = frozenset(listed(_TABLE["programming_after"]))
 _AFTER = frozenset(listed(_TABLE["after"]))
+_TELLING = _LANGUAGES | _PROGRAMMING | _PROGRAMMING_AFTER | _MEASURES | {"old"}
 _JOINTS = frozenset(listed(_TABLE["joints"]))
 LEAST_SHARED = 3
 """Words of a sentence that tells two texts apart from two that only look alike."""
@@ -35,6 +37,8 @@ def constraints(phrase: Phrase) -> frozenset[str]:
         if sentence[0] in _EXPLAINING:
             found |= _READERS.meanings(sentence)
     for place, word in enumerate(words):
+        if word not in _TELLING:
+            continue
         before = words[place - 1] if place else " "
         if word in _LANGUAGES or word in _PROGRAMMING or (word in _PROGRAMMING_AFTER and before in _AFTER):
             found.add(word)

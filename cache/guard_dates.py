@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import pairwise
-
 from cache.guard_lists import Lexicon, listed, table, unequal, valued
 from cache.phrase import Phrase
 from cache.phrase_words import MONTHS
@@ -48,6 +45,7 @@ _DIRECTIONS = valued(_TABLE["stretches"]["directions"])
 _TERMS, _UNMARKED, _BOUNDS = (frozenset(listed(_TABLE["stretches"][name])) for name in ("terms", "unmarked", "bounds"))
 _SAME = valued(_TABLE["stretches"]["same"])
 _STRETCHES = frozenset(listed(_TABLE["stretches"]["of"]))
+_BEGINNING = _BOUNDS | frozenset(_DIRECTIONS)
 _PAST, _OTHER = (frozenset(listed(_TABLE["tense"][name])) for name in ("past", "other"))
 
 
@@ -89,14 +87,16 @@ def dates(phrase: Phrase) -> frozenset[str]:
             found.add(calendar[word])
         elif word in _DOUBTFUL and _meant(words, place):
             found.add(_DOUBTFUL[word])
-    found.update(_stretches(words))
-    found.update(_hours(words))
-    found.update(
-        word
-        for word, behind in pairwise(words)
-        if word in _BOUNDS and (behind[0].isdecimal() or behind in calendar or behind in _DOUBTFUL)
-    )
-    return frozenset(found)
+        elif word in _BEGINNING and place + 1 < len(words):
+            behind = words[place + 1]
+            if word in _DIRECTIONS:
+                found.add(_stretch(words, place))
+            elif word in _BOUNDS and (behind[0].isdecimal() or behind in calendar or behind in _DOUBTFUL):
+                found.add(word)
+        elif word in ("am", "pm") and place and words[place - 1][0].isdecimal():
+            # `6 am`: behind a number these are no verb.
+            found.add(word)
+    return frozenset(found - {""})
 
 
 def _meant(words: tuple[str, ...], place: int) -> bool:
@@ -112,10 +112,6 @@ def _meant(words: tuple[str, ...], place: int) -> bool:
     return before in _BEFORE and (before != "the" or words[place] in _SEASONAL)
 
 
-def _stretches(words: tuple[str, ...]) -> Iterator[str]:
-    return filter(None, (_stretch(words, place) for place in range(len(words) - 1)))
-
-
 def _stretch(words: tuple[str, ...], place: int) -> str:
     """`last week`, `next 2 years`: what begins here, or nothing."""
     direction = _DIRECTIONS.get(words[place])
@@ -124,10 +120,3 @@ def _stretch(words: tuple[str, ...], place: int) -> str:
         return ""
     of = behind[-1] if behind[0][0].isdecimal() else behind[0]
     return f"{direction} {_SAME.get(of.removesuffix('s'), of.removesuffix('s'))}" if of in _STRETCHES else ""
-
-
-def _hours(words: tuple[str, ...]) -> Iterator[str]:
-    """`6 am`: behind a number these are no verb."""
-    for place, word in enumerate(words):
-        if word in ("am", "pm") and place and words[place - 1][0].isdecimal():
-            yield word

@@ -49,6 +49,8 @@ def guard_entities(a: Phrase, b: Phrase) -> Veto | None:
 def _missing(entities: tuple[str, ...], a: Phrase, b: Phrase) -> tuple[str, ...]:
     """Those of the first text that the second has in no form: neither letter case nor plural nor `India` for `Indian`
     counts, and letters may stand for the words that begin with them."""
+    theirs = b.part(names)
+    entities = tuple(name for name in entities if name not in theirs.sure and name not in theirs.perhaps)
     if not entities:
         return ()
     forms = b.part(_forms)
@@ -71,6 +73,8 @@ def names(phrase: Phrase) -> Names:
         shouted = sum(map(str.isupper, long)) > SHARE * len(long) and len(words) >= FEWEST
         titled = len(long) >= FEWEST and sum(word[0].isupper() for word in long) > SHARE * len(long)
         for place, word in enumerate(words):
+            if word.islower():
+                continue
             inner = not shouted and _inner(word)
             if not (inner or word[0].isupper()) or _common(word):
                 continue

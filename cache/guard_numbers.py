@@ -32,6 +32,10 @@ _ROMAN_HEADS = frozenset(listed(_TABLE["roman"]["heads"]))
 _IDIOMS = Lexicon({"idiom": _TABLE["idioms"]["phrases"]})
 _SECOND_BEFORE = frozenset(["per", "each", "every", "a", "this", "one", "split"])
 
+# What a number may begin with, beside the words of a language.
+_FIRST = frozenset("-0123456789ivx") | FIGURES
+_KNOWN = {tongue: {*CARDINALS[tongue], *ORDINALS[tongue], *TIMES[tongue], *MULTIPLIERS} for tongue in CARDINALS}
+
 _ROMAN = re.compile(r"(?=[ivx])(x{0,3})(ix|iv|v?i{0,3})$")
 
 
@@ -73,14 +77,16 @@ def numbers(phrase: Phrase) -> tuple[Number, ...]:
         language = ""
     idle = {place for found in _IDIOMS.find(words) for place in range(found.start, found.stop)}
     found: list[Number] = []
-    place = 0
-    while place < len(words):
+    known = _KNOWN[language]
+    stop = 0
+    for place, word in enumerate(words):
+        if place < stop or not (word in known or word[0] in _FIRST):
+            continue
         stop, value = _read(words, place, language)
         if value and not (place in idle and stop == place + 1 and not words[place][0].isdecimal()):
             before = stem(words[place - 1]) if place else ""
             behind = stem(words[stop]) if stop < len(words) else ""
             found.append(Number(value, before, behind))
-        place = max(stop, place + 1)
     return tuple(found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from itertools import chain
 from typing import Any, TypeVar
@@ -19,6 +20,11 @@ LANGUAGES: dict[str, frozenset[str]] = {
     name: frozenset(listed(words)) for name, words in table("words")["languages"].items()
 }
 """Words by which each language is known."""
+
+_TONGUES = {
+    word: tuple(name for name, words in LANGUAGES.items() if word in words)
+    for word in frozenset().union(*LANGUAGES.values())
+}
 
 _WORDS = table("words")
 TRANSFORMING = frozenset(listed(_WORDS["transforming"]))
@@ -171,16 +177,17 @@ def _asked(phrase: Phrase) -> tuple[str, ...]:
 
 
 def _language(phrase: Phrase) -> str:
-    words = phrase.words
-    counts = sorted(((sum(word in known for word in words), name) for name, known in LANGUAGES.items()), reverse=True)
-    (most, name), (next_most, _) = counts[:2]
-    if most > next_most and (
-        most > 1 or name == "en" or any(len(word) > 2 and word in LANGUAGES[name] for word in words)
-    ):
+    found = [tongue for word in phrase.words for tongue in _TONGUES.get(word, ())]
+    if not found:
+        # Keywords in ASCII are taken for English; of others nothing is known.
+        return "en" if phrase.plain.isascii() else ""
+    counts = Counter(found).most_common()
+    (name, most), (_, next_most) = counts[0], (*counts, ("", 0))[1]
+    known = most > 1 or name == "en" or any(len(word) > 2 and word in _TONGUES for word in phrase.words)
+    if known and most > next_most:
         return name
-    # Keywords in ASCII are taken for English, and so is what may be; of others nothing is known.
-    english = sum(word in LANGUAGES["en"] for word in words) == most
-    return "en" if phrase.plain.isascii() and (english or most < 2) else ""
+    # What may be English is, unless it has letters that English has not.
+    return "en" if phrase.plain.isascii() and (most < 2 or found.count("en") == most) else ""
 
 
 def _content(phrase: Phrase) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ def layout(text: str) -> Layout:
         tags.append("")
     inline: tuple[str, ...] = ()
     if any("`" in line for line in lines):
-        inline = tuple(dict.fromkeys(code.strip() for line in lines for code in _INLINE.findall(line)))
+        inline = tuple(dict.fromkeys(filter(None, (each.strip() for line in lines for each in _INLINE.findall(line)))))
         lines = [_INLINE.sub(r"\1", line) for line in lines]
     return Layout(tuple(blocks), tuple(tags), inline, tuple(lines))
 

@@ -27,6 +27,7 @@ DATES_DIFFER = [
     ("Who was the king now?", "Who was the king?"),
     ("as of January, who leads?", "who leads?"),
     ("the next 5 years", "the last 5 years"),
+    ("hired since 2010", "hired in 2010"),
 ]
 DATES_SAME = [
     ("What happened on 2020-05-12?", "What happened on May 12, 2020?"),

@@ -62,7 +62,7 @@ def test_no_guard_objects_to_a_text_and_itself(text: str) -> None:
 
 
 @given(TEXTS)
-def test_white_space_around_and_a_courtesy_change_nothing(text: str) -> None:
+def test_white_space_around_changes_nothing(text: str) -> None:
     if text.split() and "`" not in text and "\n" not in text:
         assert vetoes(Phrase(text.strip()), Phrase(f"\n {text.strip()} \n")) == []
 
