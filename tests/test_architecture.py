@@ -92,6 +92,8 @@ DECIDING = (
     "cache/slot.py",
     "cache/clusters.py",
     "cache/vectors.py",
+    "cache/phrase*.py",
+    "cache/guard*.py",
     "adapters/marking.py",
     "adapters/prompt_blocks.py",
     "adapters/warm_call*.py",
