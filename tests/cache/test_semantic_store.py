@@ -553,6 +553,11 @@ async def test_while_clusters_are_made_all_is_found(clock: Clock) -> None:
         assert await store.check() == []
 
 
+def test_who_has_no_store_does_not_wait_for_faiss() -> None:
+    command = "import sys, cache.semantic_store; sys.exit('faiss' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", command], cwd=ROOT, check=False).returncode == 0
+
+
 async def test_the_thread_searches_on_one_core(store: SemanticStore) -> None:
     assert await store._call(lambda _: faiss.omp_get_max_threads(), 0) == 1
 
