@@ -30,9 +30,9 @@ class SemanticStore(Asking):
     """Entries in one SQLite file (without a path: in memory), within two budgets, the longest unused first out.
 
     `embedder` is the identity of the one whose vectors are given, `dimension` their length: rows with vectors of
-    another are kept for `stale`, and never found. Raises `ImportError` where there is no FAISS; whatever the disk does, nothing is raised: what can't be done is a
-    counted miss, after `patience` seconds at most. Workers may share a file: rows of others are noticed within about
-    `poll` seconds.
+    another are kept for `stale`, and never found. Without FAISS there is none (`ImportError`); whatever the disk does,
+    nothing is raised: what can't be done is a counted miss, after `patience` seconds at most. Workers may share a file:
+    rows of others are noticed within about `poll` seconds.
     """
 
     def __init__(
