@@ -3,7 +3,8 @@
 Vectors stand in lists, each around a centre of its own (FAISS `IndexIVFFlat`); a question is compared with those of the
 lists whose centres are nearest to it. Similarities are exact. The centres are found by k-means on the sphere over an
 even sample, here and not by FAISS, because its training can't be interrupted: 100,000 vectors take about a second, and
-whoever asks meanwhile would wait for it.
+whoever asks meanwhile would wait for it. FAISS is imported where it is used: it takes a quarter of a second, and most
+proxies run without it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from math import isqrt
 
-import faiss
 import numpy as np
 
 from adapters.embedder import Matrix
@@ -34,6 +34,8 @@ MOST = 1024
 class Clusters:
     def __init__(self, centres: Matrix, made_for: int) -> None:
         """`centres`: (lists, dimension), each of length 1; `made_for` so many vectors."""
+        import faiss
+
         self.made_for = made_for
         self.dimension = int(centres.shape[1])
         self._centres = faiss.IndexFlatIP(self.dimension)
@@ -51,6 +53,8 @@ class Clusters:
 
     def remove(self, id: int) -> None:
         """Nothing happens where there is none of that id."""
+        import faiss
+
         one = np.array([id], np.int64)
         self._index.remove_ids(faiss.IDSelectorArray(1, faiss.swig_ptr(one)))
 
@@ -110,6 +114,8 @@ class Making:
 
 def _gather(sums: Matrix, rows: Matrix, centres: Matrix) -> None:
     """Add each row to the sum of its nearest centre."""
+    import faiss
+
     _, nearest = faiss.knn(rows, centres, 1, metric=faiss.METRIC_INNER_PRODUCT)
     order = np.argsort(nearest[:, 0], kind="stable")
     labels, starts = np.unique(nearest[order, 0], return_index=True)

@@ -30,9 +30,9 @@ class SemanticStore(Asking):
     """Entries in one SQLite file (without a path: in memory), within two budgets, the longest unused first out.
 
     `embedder` is the identity of the one whose vectors are given, `dimension` their length: rows with vectors of
-    another are kept for `stale`, and never found. Whatever the disk does, nothing is raised: what can't be done is a
-    counted miss, after `patience` seconds at most. Workers may share a file: rows of others are noticed within about
-    `poll` seconds.
+    another are kept for `stale`, and never found. Without FAISS there is none (`ImportError`); whatever the disk does,
+    nothing is raised: what can't be done is a counted miss, after `patience` seconds at most. Workers may share a file:
+    rows of others are noticed within about `poll` seconds.
     """
 
     def __init__(
@@ -52,6 +52,8 @@ class SemanticStore(Asking):
         many: int = MANY,
         pragmas: files.Pragmas = schema.PRAGMAS,
     ) -> None:
+        import faiss  # noqa: F401 - without it there is no store, which is better known now than by its thread
+
         self.lookups = self.found = self.refused = 0
         self._dimension, self._backlog = dimension, backlog
         self._rows = Rows(

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-import faiss
 import numpy as np
 
 from adapters.embedder import ROUNDING, Matrix
@@ -50,6 +49,8 @@ def all_sound(rows: Matrix) -> np.ndarray[Any, np.dtype[np.bool_]]:
 def one_thread() -> None:
     """To be called in the thread that searches: OpenMP keeps this number for each thread. With more of them a scan
     waits for cores that others use (measured on a busy machine: 18 ms instead of 1.3)."""
+    import faiss
+
     faiss.omp_set_num_threads(1)
 
 
@@ -114,6 +115,8 @@ class Vectors:
         if self._matrix is None:
             assert self._clusters is not None
             return self._clusters.search(queries, k)
+        import faiss
+
         similarities, places = faiss.knn(queries, self._matrix[: len(self.slots)], k, metric=faiss.METRIC_INNER_PRODUCT)
         slots = self.slots
         return [

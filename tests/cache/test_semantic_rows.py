@@ -240,6 +240,17 @@ def test_a_similarity_is_at_most_one(rows: Rows, clock: Clock) -> None:
 # Room
 
 
+def test_the_longest_unused_goes_first(clock: Clock) -> None:
+    rows = rows_at(None, clock, max_size=3)
+    ids = put(rows, *[kept(n, clock, POOL[n]) for n in range(3)])
+    assert rows.answer(ids[0]) is not None
+    ids += put(rows, kept("new", clock, POOL[9]))
+    assert [id for id in ids if rows.answer(id)] == [ids[0], ids[2], ids[3]]
+    ids += put(rows, kept("newer", clock, POOL[10]))
+    assert [id for id in ids if rows.answer(id)] == [ids[2], ids[3], ids[4]]
+    rows.close()
+
+
 def test_the_longest_unused_goes_first_also_after_a_restart(tmp_path: Path, clock: Clock) -> None:
     path = tmp_path / "semantic.db"
     rows = rows_at(path, clock)

@@ -337,6 +337,15 @@ async def test_a_damaged_answer_is_a_miss_and_is_not_near_again(path: Path, cloc
         assert store.stats()["damaged_rows"] == 1
 
 
+async def test_the_answer_to_another_question_is_not_served(path: Path, clock: Clock) -> None:
+    async with opened(path, clock) as store:
+        ids = await filled(store, clock, 5)
+        for old, new in ((2, 1002), (3, 2), (1002, 3)):
+            change(path, "UPDATE semantic_answers SET id = ? WHERE id = ?", new, old)
+        assert [await store.entry(id) is not None for id in ids] == [True, False, False, True, True]
+        assert store.stats()["damaged_rows"] == 2
+
+
 async def test_damage_by_others_is_found_when_a_row_is_met(path: Path, clock: Clock) -> None:
     async with opened(path, clock) as store:
         await filled(store, clock, 5)
@@ -364,6 +373,7 @@ async def test_workers_on_one_file_see_what_the_other_wrote_and_bear_what_it_del
         found = {near.text: near for near in await ours.near(scope(0), POOL[0], 9)}
         assert set(found) == {"What about 3?", "What about theirs?", "What about ours?"}
         assert found["What about 3?"].observed == ((0.5, False),)
+        assert ours.holds(scope(0)) == 3, "what was met and may not be used is out of the view"
         await ours.refresh()
         assert "newer" in texts(await ours.near(scope(0), POOL[2], 9))
         assert await theirs.purge(scope=None, tenant=None) == 5
@@ -541,6 +551,11 @@ async def test_while_clusters_are_made_all_is_found(clock: Clock) -> None:
                 await store.refresh()
         assert store.stats()["approximate"] == 1
         assert await store.check() == []
+
+
+def test_who_has_no_store_does_not_wait_for_faiss() -> None:
+    command = "import sys, cache.semantic_store; sys.exit('faiss' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", command], cwd=ROOT, check=False).returncode == 0
 
 
 async def test_the_thread_searches_on_one_core(store: SemanticStore) -> None:
