@@ -71,6 +71,7 @@ PAYLOAD_DIFFER = [
     ("Translate. Thank you", "Translate. Good morning"),
 ]
 PAYLOAD_SAME = [
+    ("Translate good morning", "Translate good morning quickly"),
     ("Translate: good morning", "Translate:\ngood morning"),
     ("Summarise:\nCats  sleep.", "Sum up:\nCats sleep."),
     ("Which is better: tea or coffee?", "Which is better, tea or coffee?"),
