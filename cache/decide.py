@@ -37,8 +37,8 @@ class Terms(NamedTuple):
     """What an entry has to fulfil."""
 
     policy: str = "calibrated"
-    """`static`: similarity and guards alone. `calibrated`: the verifier's score besides. `verified`: what was learned of
-    the entry besides that."""
+    """`static`: similarity and guards alone. `calibrated`: the verifier's score besides. `verified`: also what was
+    learned of the entry."""
     floor: float = 0.8
     """The least similarity."""
     threshold: float = 1.0

@@ -3,9 +3,12 @@ beyond the other."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cache.guard_lists import Lexicon, listed, table, unequal
 from cache.guard_numbers import CARDINALS
 from cache.phrase import Phrase
+from cache.synonyms import LIGHT, Unit, units
 from cache.veto import Veto
 
 _TABLE = table("constraints")
@@ -64,6 +67,9 @@ def guard_additions(a: Phrase, b: Phrase) -> Veto | None:
     if shared:
         left = [words for words in ours if words not in shared]
         right = [words for words in theirs if words not in shared]
+        ours_left, theirs_left = _said(left), _said(right)
+        if _all_said(ours_left, theirs_left) and _all_said(theirs_left, ours_left):
+            return None
         return unequal("additions", map(" ".join, left), map(" ".join, right))
     here, there = a.asked, b.asked
     if len(here) > len(there):
@@ -73,12 +79,21 @@ def guard_additions(a: Phrase, b: Phrase) -> Veto | None:
     return Veto("additions", (), extra) if extra else None
 
 
+def _said(sentences: Sequence[tuple[str, ...]]) -> tuple[Unit, ...]:
+    return units(Phrase(". ".join(map(" ".join, sentences))))
+
+
+def _all_said(here: Sequence[Unit], there: Sequence[Unit]) -> bool:
+    return all(any(unit.means(other) for other in there) for unit in here)
+
+
 def _added(longer: tuple[str, ...], shorter: tuple[str, ...]) -> tuple[str, ...]:
     size = len(shorter)
     if not size or len(longer) == size:
         return ()
+    extra: tuple[str, ...] = ()
     if longer[:size] == shorter and longer[size] in _JOINTS:
-        return longer[size:]
-    if longer[-size:] == shorter and longer[0] in _JOINTS:
-        return longer[:-size]
-    return ()
+        extra = longer[size:]
+    elif longer[-size:] == shorter and longer[0] in _JOINTS:
+        extra = longer[:-size]
+    return extra if any(word not in LIGHT for word in extra) else ()

@@ -49,6 +49,10 @@ _BEGINNING = _BOUNDS | frozenset(_DIRECTIONS)
 _PAST, _OTHER = (frozenset(listed(_TABLE["tense"][name])) for name in ("past", "other"))
 
 
+OPENING = 2
+"""Words: `was it`, `who was`."""
+
+
 def guard_dates(a: Phrase, b: Phrase) -> Veto | None:
     here, there = a.part(dates), b.part(dates)
     if (here ^ there) <= _UNMARKED and not (here - _UNMARKED or there - _UNMARKED):
@@ -59,14 +63,20 @@ def guard_dates(a: Phrase, b: Phrase) -> Veto | None:
 
 
 def guard_tense(a: Phrase, b: Phrase) -> Veto | None:
-    """What was is not what is: one text has verbs of the past only, the other has none."""
-    here, there = a.part(_verbs), b.part(_verbs)
-    (past, other), (past_there, other_there) = here, there
-    if past and not other and other_there and not past_there:
-        return Veto("tense", tuple(sorted(past)), tuple(sorted(other_there)))
-    if other and not past and past_there and not other_there:
-        return Veto("tense", tuple(sorted(other)), tuple(sorted(past_there)))
+    """What was is not what is. Only the verb that a question begins with counts: who describes a thing may do it in
+    either tense (`the papers that are cited`, `the papers that were cited`)."""
+    (past, other), (past_there, other_there) = a.part(_verbs), b.part(_verbs)
+    if (past and other) or (past_there and other_there):
+        return None  # of two tenses nobody knows which is meant
+    here, there = a.part(_opening), b.part(_opening)
+    if {here in _PAST, there in _PAST} == {True, False} and {here in _OTHER, there in _OTHER} == {True, False}:
+        return Veto("tense", (here,), (there,))
     return None
+
+
+def _opening(phrase: Phrase) -> str:
+    words = phrase.asked[:OPENING]
+    return next((word for word in words if word in _PAST or word in _OTHER), "")
 
 
 def _verbs(phrase: Phrase) -> tuple[frozenset[str], frozenset[str]]:

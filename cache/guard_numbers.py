@@ -32,6 +32,9 @@ _ROMAN_HEADS = frozenset(listed(_TABLE["roman"]["heads"]))
 _IDIOMS = Lexicon({"idiom": _TABLE["idioms"]["phrases"]})
 _SECOND_BEFORE = frozenset(["per", "each", "every", "a", "this", "one", "split"])
 
+SHORTEST_SUPERLATIVE = 4
+_BEFORE_ONE, _BEHIND_ONE = (frozenset(listed(_TABLE["idioms"][name])) for name in ("before_one", "behind_one"))
+
 # What a number may begin with, beside the words of a language.
 _FIRST = frozenset("-0123456789ivx") | FIGURES
 _KNOWN = {tongue: {*CARDINALS[tongue], *ORDINALS[tongue], *TIMES[tongue], *MULTIPLIERS} for tongue in CARDINALS}
@@ -82,6 +85,8 @@ def numbers(phrase: Phrase) -> tuple[Number, ...]:
     for place, word in enumerate(words):
         if place < stop or not (word in known or word[0] in _FIRST):
             continue
+        if word == "one" and _stands_for(words, place):
+            continue
         stop, value = _read(words, place, language)
         if value and not (place in idle and stop == place + 1 and not words[place][0].isdecimal()):
             before = stem(words[place - 1]) if place else ""
@@ -112,6 +117,17 @@ def _read(words: Sequence[str], place: int, language: str) -> tuple[int, str]:
     if word in FIGURES:
         return place + 1, word
     return place + 1, _roman(words, place)
+
+
+def _stands_for(words: Sequence[str], place: int) -> bool:
+    """Whether `one` stands for something said before: `the longest one in Ohio`, `one of which`."""
+    before = words[place - 1] if place else ""
+    behind = words[place + 1] if place + 1 < len(words) else ""
+    return (
+        (before.endswith("est") and len(before) > SHORTEST_SUPERLATIVE)
+        or before in _BEFORE_ONE
+        or behind in _BEHIND_ONE
+    )
 
 
 def _ordinal_second(words: Sequence[str], place: int) -> bool:
@@ -162,8 +178,9 @@ def _roman(words: Sequence[str], place: int) -> str:
     before = words[place - 1] if place else ""
     if not match or not before:
         return ""
-    # `Henry VIII` is known by its length; `type I` only by what stands before it, `I` being a word.
-    if before not in _ROMAN_HEADS and len(word) < 2:
+    # `Henry VIII` is known by its length; `type I` only by what stands before it, `I` being a word. Where more than one
+    # thing follows it is that word after all: `the easiest class I can take`.
+    if len(word) < 2 and (before not in _ROMAN_HEADS or (word == "i" and place + 2 < len(words))):
         return ""
     ones = {"ix": 9, "iv": 4}.get(match[2])
     if ones is None:

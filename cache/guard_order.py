@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import chain
+from itertools import accumulate, chain, groupby
 from typing import NamedTuple
 
 from cache.guard_lists import listed, table, valued
@@ -29,6 +29,8 @@ REACH = 4
 """Words around a word of direction that it may belong to."""
 LEAST_TURNED = 4
 """Words of content from which a clause may have changed its place."""
+SHORT = 5
+"""Words of content; in longer texts whole clauses change their places, and mean the same."""
 LONGEST = 200
 """Words of content; above this nothing is known of roles, and an order that differs vetoes."""
 
@@ -43,18 +45,67 @@ def guard_order(a: Phrase, b: Phrase) -> Veto | None:
 
 
 def _same_words(a: Phrase, b: Phrase) -> Veto | None:
+    if found := _exchanged(a, b):
+        return found
     ours, theirs = a.part(active), b.part(active)
     # What is said in the passive has its words in another order already.
     spoken = ours == a.content and theirs == b.content
     if (
         ours == theirs
         or (spoken and a.part(modified) == b.part(modified))
+        or (spoken and not _turned_round(ours, theirs))
         or _turned(a, b, ours, theirs)
         or (len(ours) < LONGEST and _swapped(a, b))
     ):
         return _crossed(a, b)
     first = next(place for place, (one, other) in enumerate(zip(ours, theirs, strict=True)) if one != other)
     return Veto("order", tuple(ours[first : first + 4]), tuple(theirs[first : first + 4]))
+
+
+def _turned_round(ours: Sequence[str], theirs: Sequence[str]) -> bool:
+    """Whether something has exchanged what stands before and behind it: `man bites dog` for `dog bites man`. What has
+    only moved (`courses that are easy` for `easy courses`) has not."""
+    if len(ours) > SHORT:
+        return len(ours) > LONGEST
+    places = {word: place for place, word in enumerate(theirs)}
+    row = [places[word] for word in dict.fromkeys(ours)]
+    # Three places that fall: the largest before and the smallest behind each.
+    largest = list(accumulate(row, max))
+    smallest = list(accumulate(reversed(row), min))[::-1]
+    return any(largest[at] > row[at] > smallest[at] for at in range(len(row)))
+
+
+Run = tuple[str, ...]
+
+
+def _exchanged(a: Phrase, b: Phrase) -> Veto | None:
+    """Two things that have changed their places around the same words: `8 by 2` and `2 by 8`."""
+    here, there = a.part(joined), b.part(joined)
+    for one, joint, other in here:
+        turned = next((each for each in there if _meets(each, (other, joint, one))), None)
+        # A text that has it both ways says nothing by one of them.
+        if turned and not any(_meets(each, (one, joint, other)) for each in there):
+            return Veto("order", (*one, *joint, *other), tuple(chain.from_iterable(turned)))
+    return None
+
+
+def _meets(here: tuple[Run, Run, Run], there: tuple[Run, Run, Run]) -> bool:
+    return here[1] == there[1] and all(not set(here[at]).isdisjoint(there[at]) for at in (0, 2))
+
+
+def joined(phrase: Phrase) -> tuple[tuple[Run, Run, Run], ...]:
+    """Neighbouring runs of words of content, by their stems, each with the words between it and the next."""
+    content = frozenset(phrase.content)
+    words = [(word, stem(word)) for word in phrase.asked]
+    runs: list[tuple[bool, Run]] = [
+        (said, tuple(stemmed if said else word for word, stemmed in group))
+        for said, group in groupby(words, key=lambda pair: pair[1] in content)
+    ]
+    return tuple(
+        (one, joint, other)
+        for (said, one), (_, joint), (_, other) in zip(runs, runs[1:], runs[2:], strict=False)
+        if said and not _SYMMETRIC.issuperset(joint)
+    )
 
 
 def active(phrase: Phrase) -> tuple[str, ...]:
@@ -75,7 +126,7 @@ def active(phrase: Phrase) -> tuple[str, ...]:
         for part in (words[:verb], words[verb:by], words[by + 1 :])
     )
     turned = (*agent, *done, *patient)
-    return turned if Counter(turned) == Counter(phrase.content) else phrase.content
+    return turned if agent and Counter(turned) == Counter(phrase.content) else phrase.content
 
 
 def modified(phrase: Phrase) -> tuple[str, ...]:

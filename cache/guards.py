@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from cache.guard_antonyms import guard_aggregates, guard_antonyms, guard_degree
+from cache.guard_bounds import guard_bounds, guard_sorting
 from cache.guard_code import guard_addresses, guard_code, guard_codes, guard_signs, guard_task
 from cache.guard_constraints import guard_additions, guard_constraints
 from cache.guard_dates import guard_dates, guard_tense
 from cache.guard_entities import guard_entities
+from cache.guard_extremes import guard_extremes
 from cache.guard_kind import guard_kind
 from cache.guard_language import guard_language, guard_length, guard_size
 from cache.guard_negation import guard_negation, guard_opposites
@@ -44,12 +46,15 @@ GUARDS: Mapping[str, Guard] = MappingProxyType(
         "dates": guard_dates,
         "tense": guard_tense,
         "units": guard_units,
+        "bounds": guard_bounds,
+        "sorting": guard_sorting,
         "personal": guard_personal,
         "kind": guard_kind,
         "aggregates": guard_aggregates,
         "constraints": guard_constraints,
         "additions": guard_additions,
         "degree": guard_degree,
+        "extremes": guard_extremes,
         "opposites": guard_opposites,
         "entities": guard_entities,
         "codes": guard_codes,

@@ -1,7 +1,7 @@
 """The semantic cache: an equivalent question is answered from memory, if nothing speaks against it.
 
-Stands inside the exact cache, so that an exact hit never waits for an embedding. In `shadow` mode everything is done but
-the serving, beside the provider, and nobody waits for it. Whatever fails here is a miss.
+Stands inside the exact cache, so that an exact hit never waits for an embedding. In `shadow` mode all is done but the
+serving, beside the provider, and nobody waits for it. Whatever fails here is a miss.
 """
 
 from __future__ import annotations

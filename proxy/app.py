@@ -32,10 +32,15 @@ from cache.items import Items
 from cache.levels import Levels
 from cache.memory import Memory
 from cache.policy import Policy
+from cache.recent import Recent
+from proxy.cache_desk import CacheDesk
+from proxy.cache_desk import Semantic as Answers
+from proxy.cache_notes import Notes
 from proxy.config import Settings
 from proxy.config_rules import located, resolve_keys, store_path, stores_on_disk
 from proxy.conversations import Conversations
 from proxy.edge import Desk, Door, Edge, Operation
+from proxy.equivalents import Equivalents, equivalents
 from proxy.events import Event, Sink, log_event
 from proxy.fanout import FanoutDesk
 from proxy.metrics import CONTENT_TYPE, Metrics, exposition
@@ -62,10 +67,13 @@ class App:
     tasks: Tasks
     upstreams: Upstreams
     recorder: Recorder | None
+    near: Equivalents | None
 
     async def close(self, deadline: float) -> None:
         """Lets flights end within `deadline` seconds, then closes what is open."""
         await self.tasks.drain(deadline)
+        if self.near is not None:
+            await self.near.close()
         await self.upstreams.close()
         if self.recorder is not None:
             await self.recorder.close()
@@ -104,7 +112,9 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
     items = Items(embedding, levels, upstreams.admission, time.time, max_item=kept.max_answer) if caches else None
     embedding = shared(items or embedding, items.peek if items else _nothing, _always)
 
-    metrics = Metrics(levels.stats, upstreams.layers.figures)
+    sizes = (lambda: levels.stats() | {"semantic": near.store.stats()}) if near else levels.stats
+    metrics = Metrics(sizes, upstreams.layers.figures, near.figures if near else dict)
+    notes = Notes(Recent())
     where = settings.record.dir
     recorder = Recorder(located(where, env), started=time.time(), pid=os.getpid()) if where else None
     edge = Edge(
@@ -118,14 +128,25 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
         routing=upstreams.router.routing,
         tenancy=tenancy,
         operations={},
-        sinks=_sinks(settings, metrics, recorder),
+        sinks=[*_sinks(settings, metrics, recorder), notes.note],
         body_limit=settings.limits.body,
         clock=time.perf_counter,
         wall=time.time,
         desks=_desks(settings, upstreams, names, tasks, exact.holds if exact else _never, policy.cacheable),
+        rooms={
+            "cache": CacheDesk(
+                levels=levels,
+                exact=exact,
+                items=items,
+                semantic=Answers(near.layer, near.store, near.audit.heard) if near else None,
+                admission=upstreams.admission,
+                notes=notes,
+                wall=time.time,
+            )
+        },
     )
     edge.operations = _operations(settings, edge, metrics, _peers(peers, index, metrics, tasks))
-    return App(edge, levels, metrics, tasks, upstreams, recorder)
+    return App(edge, levels, metrics, tasks, upstreams, recorder, near)
 
 
 Eligible = Callable[[Call], bool]

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from msgspec.structs import asdict
+
 from adapters.embedder import Embedder, EmbedderUnavailable
 from adapters.embedders import Remote, Spec, embedder_of
 from adapters.embedding_batches import Limits
@@ -18,20 +20,17 @@ from adapters.routing import Routing
 from adapters.tasks import Tasks
 from adapters.usage import Usage
 from adapters.vocabulary import Call, Handler, Reply, Route, Sleep, Way
-from msgspec.structs import asdict
-
 from cache.audit import Audit
 from cache.breaker import Breaker
 from cache.budget import Budget
 from cache.decide import Decide, Terms
 from cache.judging import Judge, Likeness, Model
 from cache.policy import Policy
-from cache.recall import Admission
 from cache.semantic import Options, Semantic
 from cache.semantic_store import SemanticStore
 from cache.verifier import NEVER, UnusableVerifier, Verifier, packaged, read
-from proxy.config import Settings
 from proxy.config import Semantic as Given
+from proxy.config import Settings
 from proxy.config_problem import ConfigError, Problem, Trail
 from proxy.config_rules import located, store_path, stores_on_disk
 from proxy.pricing import prices_of
@@ -175,8 +174,8 @@ def verifier_for(given: Given, env: Mapping[str, str], identity: str) -> Verifie
         return None
     if verifier is None:
         message = (
-            f"there is no verifier for the embedder {identity}: fit one with `warmgate semantic calibrate` and name its "
-            "file here, or set `policy: static`"
+            f"there is no verifier for the embedder {identity}: fit one with `warmgate semantic calibrate` and name "
+            "its file here, or set `policy: static`"
         )
         raise ConfigError([Problem((*TRAIL, "calibration"), message)])
     if verifier.threshold(given.max_error) >= NEVER:

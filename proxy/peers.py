@@ -67,14 +67,14 @@ def state_of(metrics: Metrics) -> State:
 def together(states: list[State]) -> Metrics:
     """One set of metrics that is the sum of these."""
     stores: dict[str, dict[str, float]] = {}
-    figures: dict[str, Table] = {name: {} for name in FIGURES}
-    total = Metrics(lambda: stores, lambda: figures["warming"], lambda: figures["semantic"])
+    others: dict[str, Table] = {name: {} for name in FIGURES}
+    total = Metrics(lambda: stores, lambda: others["warming"], lambda: others["semantic"])
     for state in states:
         for name in TABLES:
             table: Table = getattr(total, name)
             for key, value in state.tables[name].items():
                 table[key] += value
-        for name, table in figures.items():
+        for name, table in others.items():
             for key, value in state.tables[name].items():
                 table[key] = table.get(key, 0.0) + value
         for name in NUMBERS:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from multidict import CIMultiDict
 
 from adapters.ask_usage import AskUsage
 from adapters.errors import Torn, UpstreamError
 from adapters.meter import Meter
 from adapters.openai_chat import OPENAI_CHAT
-from adapters.sse import Frame
-from adapters.vocabulary import Answer, Call, Controls, Form, Reply
+from adapters.vocabulary import Call, Controls, Form, Reply
 from cache.disk import Disk
-from cache.entry import Entry, Shape
+from cache.entry import Shape
 from cache.exact import Exact
 from cache.if_cached import IfCached
 from cache.key import key_of
@@ -27,7 +25,8 @@ from cache.levels import Levels
 from cache.memory import Memory
 from cache.policy import Policy
 from cache.recall import Replay
-from tests.fakes import CHAT, Clock, chunks, completion, dollars
+from tests.cache.scripted import Admission, Script, call_of
+from tests.fakes import Clock, chunks, completion, dollars
 
 TTL = 300.0
 USAGE = completion()["usage"]
@@ -38,73 +37,6 @@ ODD = [
     b"data: [DONE]\n\n",
 ]
 """A complete stream with a member that nobody knows how to join."""
-
-
-class Said:
-    """Frames as `adapters.exchange.Events` hands them on: put down on the answer first. Torn without an end."""
-
-    def __init__(self, events: Sequence[bytes], answer: Answer) -> None:
-        self._left, self._answer = [Frame(raw) for raw in events], answer
-        self._complete = bool(events) and OPENAI_CHAT.is_end(Frame(events[-1]))
-        self.closed = False
-
-    def __aiter__(self) -> AsyncIterator[Frame]:
-        return self
-
-    async def __anext__(self) -> Frame:
-        if not self._left:
-            if not self._complete:
-                raise Torn("it broke off")
-            raise StopAsyncIteration
-        frame = self._left.pop(0)
-        self._answer.add(frame)
-        return frame
-
-    def ready(self) -> list[Frame]:
-        return []
-
-    async def aclose(self) -> None:
-        self.closed = True
-
-
-@dataclass
-class Script:
-    """A handler that answers what it is told to, in the form that was asked for."""
-
-    whole: Any = field(default_factory=completion)
-    events: Sequence[bytes] = field(default_factory=lambda: chunks(usage=True))
-    status: int = 200
-    source: str = "upstream"
-    headers: tuple[tuple[str, str], ...] = (("X-Request-Id", "r"), ("Set-Cookie", "s"), ("Content-Type", "x/y"))
-    calls: list[Call] = field(default_factory=list)
-
-    async def __call__(self, call: Call) -> Reply:
-        self.calls.append(call)
-        if call.stream:
-            answer = Answer(OPENAI_CHAT, frames=[])
-            frames = Said(self.events, answer)
-            return Reply(self.status, self.headers, self.source, Form.EVENTS, frames, answer=answer)
-        raw = json.dumps(self.whole).encode()
-        answer = Answer(OPENAI_CHAT, body=raw)
-        return Reply.whole(self.status, self.headers, raw, source=self.source, answer=answer)
-
-
-class Admission:
-    """Says what it is told to: accepted by heart, accepted when asked, refused, or nobody to ask."""
-
-    def __init__(self) -> None:
-        self.known = True
-        self.answer: Reply | UpstreamError | None = None
-        self.asked = 0
-
-    def fresh(self, call: Call, entry: Entry) -> bool:
-        return self.known
-
-    async def refusal(self, call: Call) -> Reply | None:
-        self.asked += 1
-        if isinstance(self.answer, UpstreamError):
-            raise self.answer
-        return self.answer
 
 
 @dataclass
@@ -123,16 +55,6 @@ class Scene:
 
     async def hits(self, **changes: Any) -> bool:
         return (await self.ask(**changes))[1].source != "upstream"
-
-
-def call_of(*, stream: bool = False, usage: bool = True, body: Any = None, **more: Any) -> Call:
-    parsed = CHAT | (body or {})
-    raw = json.dumps(parsed).encode()
-    counted = usage or not stream
-    more = {"dialect": OPENAI_CHAT, "tenant": "t"} | more
-    return Call(
-        "POST", "/chat/completions", CIMultiDict(), raw, parsed=parsed, stream=stream, wants_usage=counted, **more
-    )
 
 
 def scene(script: Script | None = None, **more: Any) -> Scene:

@@ -41,9 +41,15 @@ def test_what_differs_is_told_as_often_as_it_does() -> None:
     assert unequal("x", [], ["b"]) == Veto("x", (), ("b",))
 
 
+OTHERS = ("verifier.toml", "freshness.toml")
+"""One holds no words, the other is read in another way."""
+
+
 def test_every_list_is_read_and_holds_no_expression_that_no_text_can_have() -> None:
     names = [
-        file.name.removesuffix(".toml") for file in (files("cache") / "data").iterdir() if file.name[-5:] == ".toml"
+        file.name.removesuffix(".toml")
+        for file in (files("cache") / "data").iterdir()
+        if file.name[-5:] == ".toml" and file.name not in OTHERS
     ]
     assert len(names) >= 9
     for name in names:
