@@ -1,0 +1,138 @@
+"""`warmgate semantic evaluate | calibrate | report`: how good the semantic cache is, in figures.
+
+What the figures are made with, the embedder and the decision of the configuration, is opened by whoever runs a command:
+nothing here knows which there are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO
+
+from adapters.embedder import Embedder
+from adapters.errors import WarmgateError
+from proxy import semantic_evaluate as evaluate
+from proxy import semantic_sets as sets
+from proxy.semantic_evaluate import Bench
+from proxy.semantic_figures import Figures
+from proxy.semantic_policy import Decide
+from proxy.semantic_print import progress_on, write_evaluation
+
+
+class Means(NamedTuple):
+    """What the semantic cache of a configuration decides with."""
+
+    embedder: Embedder
+    """Closed at the end of the command."""
+    decide: Callable[[float | None], Decide]
+    """With this threshold; None for the configured one."""
+
+
+class Opening(NamedTuple):
+    """How a command gets at what it needs; each may raise a `WarmgateError` whose text says what to do."""
+
+    means: Callable[[argparse.Namespace], Means]
+    """Called with the options; `options.config` is the path of the configuration, or None."""
+
+
+def add(subparsers: Any) -> None:
+    """Adds the commands to what `add_subparsers` gave; `options.semantic` names the one that was chosen."""
+    _evaluate(subparsers.add_parser("evaluate", help="hits and wrong answers on a labelled set"))
+
+
+def _evaluate(parser: argparse.ArgumentParser) -> None:
+    files = parser.add_mutually_exclusive_group(required=True)
+    for name, told in (
+        ("--pairs", '{"a", "b", "label"}: may the answer to `a` be served to `b`?'),
+        ("--stream", '{"query", "cls"}: in order, into an empty cache'),
+        ("--multiturn", '{"a", "b", "label"} of whole requests'),
+    ):
+        files.add_argument(name, type=Path, metavar="FILE", help=f"JSON lines, also gzipped, of {told}")
+    parser.add_argument("--limit", type=_count, metavar="N", help="the first N lines only")
+    parser.add_argument("--threshold", type=share, metavar="X", help="instead of the configured one")
+    parser.add_argument(
+        "--candidates", type=_count, default=4, metavar="N", help="entries to choose from (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--baselines", action="store_true", help="the same with static thresholds, and as GPTCache does it"
+    )
+    _common(parser, "evaluate")
+
+
+def _common(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.add_argument("--config", type=Path, metavar="FILE", help="whose embedder and settings count")
+    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.set_defaults(semantic=name)
+
+
+def run(options: argparse.Namespace, opening: Opening, out: TextIO, err: TextIO) -> int:
+    """The exit code: 0, or 2 where there is nothing to compute with; the reason is on `err`."""
+    try:
+        return COMMANDS[options.semantic](options, opening, out, err)
+    except (sets.SetError, WarmgateError) as error:
+        err.write(f"warmgate semantic {options.semantic}: {error}\n")
+        return 2
+
+
+def _run_evaluate(options: argparse.Namespace, opening: Opening, out: TextIO, err: TextIO) -> int:
+    read: Any
+    measure: Any
+    path, read, measure = next(
+        (path, read, measure)
+        for path, read, measure in (
+            (options.stream, sets.stream, evaluate.stream),
+            (options.pairs, sets.pairs, evaluate.pairs),
+            (options.multiturn, sets.multiturn, evaluate.multiturn),
+        )
+        if path is not None
+    )
+    rows = read(path, options.limit)
+    means = opening.means(options)
+    notes: list[str] = []
+
+    async def measured() -> Figures:
+        try:
+            bench = Bench(
+                means.embedder,
+                means.decide(options.threshold),
+                options.candidates,
+                options.baselines,
+                progress_on(err),
+                notes.append,
+            )
+            report: Figures = await measure(rows, bench)
+            return report
+        finally:
+            await means.embedder.close()
+
+    report = asyncio.run(measured())
+    for note in notes:
+        err.write(f"warmgate semantic evaluate: {note}\n")
+    if options.json:
+        out.write(json.dumps(report, indent=1, allow_nan=False) + "\n")
+    else:
+        write_evaluation(f"{path.name}, {means.embedder.identity}", report, out)
+    return 0
+
+
+COMMANDS = {"evaluate": _run_evaluate}
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text)):
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, not `{text}`")
+    return int(text)
+
+
+def share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, not `{text}`")
+    return value
