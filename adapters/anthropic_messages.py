@@ -11,8 +11,11 @@ import msgspec
 from adapters.anthropic_fold import EVENTS, fold, is_end, is_error
 from adapters.anthropic_unfold import unfold
 from adapters.anthropic_usage import stream_usage, usage
+from adapters.asking import question_of
 from adapters.body import WORD, decoded, event_of, is_json, mapping
 from adapters.errors import Refused
+from adapters.plain_text import messages_text
+from adapters.question import Question
 from adapters.sse import Frame, frame_of
 from adapters.vocabulary import Dialect
 
@@ -59,6 +62,7 @@ class AnthropicMessages:
     unfold = staticmethod(unfold)
     is_end = staticmethod(is_end)
     is_error = staticmethod(is_error)
+    plain_text = staticmethod(messages_text)
     usage = staticmethod(usage)
     stream_usage = staticmethod(stream_usage)
 
@@ -79,6 +83,9 @@ class AnthropicMessages:
             if body.get(name):
                 return name
         return "server tools" if any(map(_provider_runs, _tools(body))) else ""
+
+    def question(self, body: Mapping[str, Any]) -> Question:
+        return question_of(body, "messages", self.stateful(body))
 
     def wants_stream(self, body: Mapping[str, Any]) -> bool:
         return body.get("stream") is True

@@ -7,10 +7,13 @@ from typing import Any
 
 import msgspec
 
+from adapters.asking import question_of, runs_tools
 from adapters.body import WORD, decoded, event_of, is_json, mapping
 from adapters.errors import Refused
 from adapters.openai_fold import fold, is_end, is_error
 from adapters.openai_unfold import unfold
+from adapters.plain_text import chat_text
+from adapters.question import Question
 from adapters.sse import Frame, frame_of
 from adapters.usage import Usage, count, writes
 from adapters.vocabulary import Dialect
@@ -34,6 +37,7 @@ class OpenAIChat:
     unfold = staticmethod(unfold)
     is_end = staticmethod(is_end)
     is_error = staticmethod(is_error)
+    plain_text = staticmethod(chat_text)
 
     def parse(self, raw: bytes) -> dict[str, Any]:
         """Checks what the proxy itself reads; every other member is the provider's to judge."""
@@ -45,6 +49,9 @@ class OpenAIChat:
         if body.get("store") is True:
             return "store"
         return "web_search_options" if body.get("web_search_options") is not None else ""
+
+    def question(self, body: Mapping[str, Any]) -> Question:
+        return question_of(body, "messages", self.stateful(body) or runs_tools(body))
 
     def wants_stream(self, body: Mapping[str, Any]) -> bool:
         return body.get("stream") is True

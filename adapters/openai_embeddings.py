@@ -8,6 +8,7 @@ from typing import Any
 from adapters.body import decoded, mapping
 from adapters.errors import Refused, Unfoldable
 from adapters.openai_chat import OPENAI_CHAT
+from adapters.question import Question
 from adapters.sse import Frame
 from adapters.usage import Usage, count
 from adapters.vocabulary import Dialect
@@ -43,6 +44,10 @@ class OpenAIEmbeddings:
 
     def stateful(self, body: Mapping[str, Any]) -> str:
         return ""
+
+    def question(self, body: Mapping[str, Any]) -> Question:
+        """None: a vector is one of this very text."""
+        return Question(exact="embeddings")
 
     def wants_stream(self, body: Mapping[str, Any]) -> bool:
         return False
@@ -89,6 +94,9 @@ class OpenAIEmbeddings:
 
     def finish(self, message: Mapping[str, Any]) -> str:
         return ""
+
+    def plain_text(self, message: Mapping[str, Any]) -> str | None:
+        return None
 
 
 def _is_vector(value: Any) -> bool:

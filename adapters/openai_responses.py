@@ -7,10 +7,13 @@ from typing import Any
 
 import msgspec
 
+from adapters.asking import question_of
 from adapters.body import WORD, decoded, event_of, is_json, mapping
 from adapters.errors import Refused
 from adapters.openai_responses_fold import EVENTS, fold, is_end, is_error, read
 from adapters.openai_responses_unfold import unfold
+from adapters.plain_text import responses_text
+from adapters.question import Question
 from adapters.sse import Frame, frame_of
 from adapters.usage import Usage, count, openai_writes
 from adapters.vocabulary import Dialect
@@ -38,6 +41,7 @@ class OpenAIResponses:
     unfold = staticmethod(unfold)
     is_end = staticmethod(is_end)
     is_error = staticmethod(is_error)
+    plain_text = staticmethod(responses_text)
 
     def parse(self, raw: bytes) -> dict[str, Any]:
         """Checks what the proxy itself reads; every other member is the provider's to judge."""
@@ -62,6 +66,9 @@ class OpenAIResponses:
         if options.get("comparison_response_id") is not None:
             return "comparison_response_id"
         return _run_by_provider(body.get("tools")) or _from_items(body.get("input"))
+
+    def question(self, body: Mapping[str, Any]) -> Question:
+        return question_of(body, "input", self.stateful(body))
 
     def wants_stream(self, body: Mapping[str, Any]) -> bool:
         return body.get("stream") is True

@@ -276,6 +276,10 @@ class Dialect(Protocol):
     def finish(self, message: Mapping[str, Any]) -> str:
         """The finish reasons, joined by commas."""
 
+    def plain_text(self, message: Mapping[str, Any]) -> str | None:
+        """The text of a whole answer that is nothing but text: no tool calls, refusals, citations, images, several
+        choices. None where there is more to it, or less: no word, or thoughts alone."""
+
     def error(self, message: str, *, kind: str, param: str | None = None, code: str | None = None) -> bytes:
         """The JSON body of an error."""
 

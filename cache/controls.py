@@ -1,34 +1,53 @@
-"""What a request asks of the cache, read from `Cache-Control` or from the `cache` member of the body."""
+"""What a request asks of the cache, read from header lines or from the `cache` member of the body."""
 
 from __future__ import annotations
 
 import re
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 from adapters.errors import Refused
 from adapters.vocabulary import PLAIN, Controls
 
-MEMBERS = ("ttl", "s-maxage", "no-cache", "no-store", "namespace")
-"""Members of the body's `cache` object (LiteLLM's names)."""
+MEMBERS = ("ttl", "s-maxage", "no-cache", "no-store", "namespace", "similarity", "semantic")
+"""Members of the body's `cache` object: LiteLLM's names, and two of our own."""
+
+SIMILARITY, SEMANTIC, CONTEXT = "X-Warmgate-Similarity", "X-Warmgate-Semantic", "X-Warmgate-Context"
+
+SHARED = "shared"
+"""The only context that anybody else's question may meet; `personal`, `retrieved` and any other word are exact only."""
+
+
+class Asked(NamedTuple):
+    """Values of the header lines above, those of one name joined by commas; None where there is none."""
+
+    similarity: str | None = None
+    semantic: str | None = None
+    context: str | None = None
+
+
+NOTHING = Asked()
+
+_DECIMAL = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
 
 _ITEM = re.compile(r'(?:"(?:\\.|[^"\\])*"|[^,"])+', re.DOTALL)
 """A list's item: commas inside a quoted string do not end it (RFC 9110 §5.6.4)."""
 
 
-def controls_of(cache_control: str | None, member: Any = None) -> Controls:
-    """Both forms together; where they differ, or one says it twice, the stricter holds.
+def controls_of(cache_control: str | None, member: Any = None, asked: Asked = NOTHING) -> Controls:
+    """All forms together; where they differ, or one says it twice, the stricter holds.
 
-    A header directive that is unknown or malformed is ignored (RFC 9111 §5.2.3); a malformed body member is an error
-    (`Refused`), because nobody else will ever tell its author.
+    A header directive that is unknown or malformed is ignored (RFC 9111 §5.2.3); a malformed body member, similarity or
+    word about the semantic cache is an error (`Refused`), because nobody else will ever tell its author.
     """
-    if not cache_control and member is None:
+    if not cache_control and member is None and asked == NOTHING:
         return PLAIN
-    asked = _directives(cache_control or "")
+    directives = _directives(cache_control or "")
     body = _member(member)
-    names = {name for name, _ in asked}
-    said = [_seconds(value) for name, value in asked if name == "max-age"]
+    names = {name for name, _ in directives}
+    said = [_seconds(value) for name, value in directives if name == "max-age"]
     ages = [age for age in (*said, body.max_age) if age is not None]
+    wanted = [each for each in (_similarity(asked.similarity), body.similarity) if each is not None]
     return Controls(
         no_cache="no-cache" in names or body.no_cache,
         no_store="no-store" in names or body.no_store,
@@ -36,6 +55,8 @@ def controls_of(cache_control: str | None, member: Any = None) -> Controls:
         max_age=min(ages, default=None),
         ttl=body.ttl,
         namespace=body.namespace,
+        similarity=max(wanted, default=None),
+        exact=body.exact or _off(asked.semantic) or not set(_words(asked.context)) <= {SHARED},
     )
 
 
@@ -47,8 +68,31 @@ def member_of(controls: Controls) -> dict[str, Any]:
         "no-cache": controls.no_cache or None,
         "no-store": controls.no_store or None,
         "namespace": controls.namespace or None,
+        "similarity": controls.similarity,
+        "semantic": False if controls.exact else None,
     }
     return {name: value for name, value in said.items() if value is not None}
+
+
+def _similarity(value: str | None) -> float | None:
+    if value is None:
+        return None
+    words = _words(value)
+    if not all(_DECIMAL.fullmatch(word) and float(word) <= 1 for word in words):
+        raise Refused(400, f"`{SIMILARITY}` must be a number from 0 to 1", param=SIMILARITY)
+    return max(map(float, words))
+
+
+def _off(value: str | None) -> bool:
+    words = set(_words(value))
+    if not words <= {"on", "off"}:
+        raise Refused(400, f"`{SEMANTIC}` must be on or off", param=SEMANTIC)
+    return "off" in words
+
+
+def _words(value: str | None) -> list[str]:
+    """Of a list of words; an empty one is a word too, which nobody knows."""
+    return [] if value is None else [word.strip().lower() for word in value.split(",")]
 
 
 def _directives(header: str) -> list[tuple[str, str]]:
@@ -77,11 +121,13 @@ def _member(member: Any) -> Controls:
         max_age=_number(member, "s-maxage"),
         ttl=_number(member, "ttl"),
         namespace=namespace,
+        similarity=_fraction(member, "similarity"),
+        exact=not _flag(member, "semantic", absent=True),
     )
 
 
-def _flag(member: dict[str, Any], name: str) -> bool:
-    value = member.get(name, False)
+def _flag(member: dict[str, Any], name: str, *, absent: bool = False) -> bool:
+    value = member.get(name, absent)
     if not isinstance(value, bool):
         raise Refused(400, f"`cache.{name}` must be true or false", param=f"cache.{name}")
     return value
@@ -93,4 +139,13 @@ def _number(member: dict[str, Any], name: str) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= sys.float_info.max:
         raise Refused(400, f"`cache.{name}` must be a number of seconds, 0 or more", param=f"cache.{name}")
+    return float(value)
+
+
+def _fraction(member: dict[str, Any], name: str) -> float | None:
+    value = member.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise Refused(400, f"`cache.{name}` must be a number from 0 to 1", param=f"cache.{name}")
     return float(value)

@@ -14,7 +14,9 @@ from typing import Any
 
 import msgspec
 
+from adapters.question import Question
 from adapters.vocabulary import Call
+from cache.scope import without_text
 
 VERSION = b"warmgate/2"
 """Changes whenever the meaning of a key does; entries of another version are simply never found."""
@@ -39,13 +41,14 @@ STEERING_HEADERS = (
 )
 """Request headers that choose whose account or which behaviour answers. The credential counts through the tenant."""
 
-PLACEHOLDER = "\x00warmgate: the text of the last user message"
-
 REMEMBERED = 64
 """Keys of one body; so many callers may share its bytes before the first is computed anew."""
 
 CANONICAL = "canonical"
 """Under this the digest of the canonical body is kept among `Call.digests`."""
+
+SCOPED = "scoped"
+"""The same for the body without the question; empty where only an identical request will do."""
 
 _CUT = b"\xff"
 """A byte that no JSON has: where an item goes."""
@@ -104,21 +107,35 @@ def _asked(call: Call) -> Mapping[str, Any]:
     return call.sent.parsed if call.sent is not None else call.parsed
 
 
-def scope_of(call: Call) -> bytes | None:
-    """The key with the text of the last user message taken out; None where there is no such text to compare.
+def scope_of(call: Call, question: Question | None = None) -> bytes | None:
+    """The key with the text of the last user message taken out, 32 bytes; None where only an identical request has the
+    same answer. `question`: what the call's dialect says, where the caller knows it already.
 
     Two calls of one scope are equal in everything else: tenant, model, system prompt, tools, parameters, response
-    format, images and all earlier turns. Only among those may a semantic cache search.
+    format and all earlier turns, as the client sent them and as the provider gets them. Only among those may a semantic
+    cache search.
     """
-    messages = call.parsed.get("messages")
-    if not isinstance(messages, list) or not messages:
-        return None
-    last = messages[-1]
-    if not isinstance(last, dict) or last.get("role") != "user" or not isinstance(last.get("content"), str):
-        return None
-    body = counted(call.parsed)
-    body["messages"] = [*messages[:-1], {**last, "content": PLACEHOLDER}]
-    return _digest(call, hashlib.sha256(b"scope" + canonical(body)).digest())
+    body = call.digests.get(SCOPED)
+    if body is None:
+        body = call.digests[SCOPED] = _scoped(call, question)
+    return _digest(call, body) if body else None
+
+
+def _scoped(call: Call, question: Question | None) -> bytes:
+    if call.dialect is None:
+        return b""
+    question = question or call.dialect.question(call.parsed)
+    sides = [question.around]
+    if call.sent is not None:
+        # Defaults and settings of the translation show only there, what it drops shows only in the client's body.
+        sent = without_text(call.sent.parsed, question.text)
+        if sent is None or call.sent.stateful:
+            return b""
+        sides.append(sent)
+    if question.exact:
+        return b""
+    digests = [hashlib.sha256(canonical(counted(side))).digest() for side in sides]
+    return hashlib.sha256(b"scope" + b"".join(digests)).digest()
 
 
 def _digest(call: Call, body: bytes) -> bytes:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from adapters.body import WORD
 from adapters.errors import Unfoldable
 from adapters.vocabulary import Answer, Call
+
+FINISHED = frozenset({"stop", "end_turn", "stop_sequence", "completed"})
+"""Finish reasons of an answer that said all it had to say, in words, once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,25 @@ class Policy:
 
     def _too_large(self, size: int) -> str:
         return f"larger than {self.max_answer} bytes" if size > self.max_answer else ""
+
+
+def semantic_objection(answer: Answer) -> str:
+    """Why a complete answer may not be given to a question that it was not made for; empty where it may.
+
+    Stricter than `Policy.objection`, and holds also for answers that were kept before there was this rule: one choice,
+    finished by the model itself, that is a text and nothing else.
+    """
+    try:
+        message = answer.message()
+    except Unfoldable:
+        return "does not fold"
+    dialect = answer.dialect
+    if objection := dialect.objection(message):
+        return objection
+    finish = dialect.finish(message)
+    if finish not in FINISHED:
+        return f"finish {finish}" if WORD.fullmatch(finish) else "unknown or several finish reasons"
+    return "" if dialect.plain_text(message) is not None else "more than a text"
 
 
 def _frames_objection(answer: Answer) -> str:

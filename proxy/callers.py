@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from multidict import MultiMapping
 
 from adapters.vocabulary import Lines
+from cache.controls import CONTEXT, NOTHING, SEMANTIC, SIMILARITY, Asked
 from proxy.tenants import Identity, Tenancy
 
 REMEMBERED = 4096
@@ -23,6 +24,8 @@ class Caller:
     websocket: bool
     waits: bool
     """The client sends its body only when told to go on (RFC 9110 §10.1.1)."""
+    asked: Asked = NOTHING
+    """Of the semantic cache."""
 
 
 class Callers:
@@ -40,15 +43,20 @@ class Callers:
             caller = Caller(
                 lines=lines,
                 identity=self.tenancy.identify(headers),
-                cache_control=", ".join(headers.getall("Cache-Control", ())) or None,
+                cache_control=_joined(headers, "Cache-Control") or None,
                 encoded="Content-Encoding" in headers,
                 websocket=headers.get("Upgrade", "").lower() == "websocket",
                 waits=headers.get("Expect", "").lower() == "100-continue",
+                asked=Asked(*[_joined(headers, name) for name in (SIMILARITY, SEMANTIC, CONTEXT)]),
             )
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
             self._known[lines] = caller
         return caller
+
+
+def _joined(headers: MultiMapping[str], name: str) -> str | None:
+    return ", ".join(headers.getall(name)) if name in headers else None
 
 
 LENGTHS = frozenset({b"Content-Length", b"content-length"})

@@ -14,7 +14,7 @@ from cachetools import LRUCache
 from adapters.edit import drop_member
 from adapters.routing import Routing
 from adapters.vocabulary import Call, Dialect, Route, Sent
-from cache.controls import controls_of
+from cache.controls import NOTHING, controls_of
 from proxy.callers import Caller
 
 REMEMBERED = 16 * 1024 * 1024
@@ -69,8 +69,8 @@ class Reader:
         call.dialect, call.body, call.digests = self.dialect, body.raw, body.digests
         call.parsed, call.stream, call.wants_usage = body.parsed, body.stream, body.wants_usage
         call.route, call.sent = body.route, body.sent
-        if caller.cache_control is not None or body.dropped:
-            call.controls = controls_of(caller.cache_control, body.parsed.get("cache"))
+        if caller.cache_control is not None or body.dropped or caller.asked != NOTHING:
+            call.controls = controls_of(caller.cache_control, body.parsed.get("cache"), caller.asked)
             call.trace.modified_bytes = body.dropped
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from adapters.errors import Refused
 from adapters.vocabulary import PLAIN, Controls
-from cache.controls import MEMBERS, controls_of, member_of
+from cache.controls import CONTEXT, MEMBERS, NOTHING, SEMANTIC, SIMILARITY, Asked, controls_of, member_of
 
 HEADERS: dict[str | None, Controls] = {
     None: PLAIN,
@@ -109,6 +109,12 @@ GOOD: list[tuple[Any, Controls]] = [
     ({"no-store": True}, Controls(no_store=True)),
     ({"namespace": "a b\x00é"}, Controls(namespace="a b\x00é")),
     ({"namespace": ""}, PLAIN),
+    ({"similarity": 0.93}, Controls(similarity=0.93)),
+    ({"similarity": 0}, Controls(similarity=0.0)),
+    ({"similarity": 1}, Controls(similarity=1.0)),
+    ({"similarity": None}, PLAIN),
+    ({"semantic": False}, Controls(exact=True)),
+    ({"semantic": True}, PLAIN),
     (
         {"ttl": 1, "s-maxage": 2, "no-cache": True, "no-store": True, "namespace": "n"},
         Controls(no_cache=True, no_store=True, max_age=2, ttl=1, namespace="n"),
@@ -125,6 +131,7 @@ def test_a_member_says(member: Any, controls: Controls) -> None:
 def test_seconds_are_floats_whatever_they_were() -> None:
     controls = controls_of(None, {"ttl": 1, "s-maxage": 2})
     assert (type(controls.ttl), type(controls.max_age)) == (float, float)
+    assert type(controls_of(None, {"similarity": 1}).similarity) is float
 
 
 NUMBERS = ("ttl", "s-maxage")
@@ -136,7 +143,8 @@ NO_NAMES: list[Any] = [None, 0, True, [], ["a"], {}]
 
 BAD = [
     *[(name, value) for name in NUMBERS for value in NO_NUMBERS],
-    *[(name, value) for name in ("no-cache", "no-store") for value in NO_FLAGS],
+    *[("similarity", value) for value in [*NO_NUMBERS, 1.0001, 2]],
+    *[(name, value) for name in ("no-cache", "no-store", "semantic") for value in NO_FLAGS],
     *[("namespace", value) for value in NO_NAMES],
     *[(name, 1) for name in ("", "TTL", "max-age", "s_maxage", "only-if-cached", "nocache", "a.b")],
 ]
@@ -159,7 +167,7 @@ def test_a_cache_that_is_no_object_is_refused(member: Any) -> None:
 
 
 def test_the_members_are_these_and_no_others() -> None:
-    assert MEMBERS == ("ttl", "s-maxage", "no-cache", "no-store", "namespace")
+    assert MEMBERS == ("ttl", "s-maxage", "no-cache", "no-store", "namespace", "similarity", "semantic")
 
 
 JSON = st.recursive(
@@ -169,9 +177,9 @@ JSON = st.recursive(
 )
 
 
-def read(member: Any) -> Controls | Refused:
+def read(member: Any, asked: Asked = NOTHING) -> Controls | Refused:
     try:
-        return controls_of(None, member)
+        return controls_of(None, member, asked)
     except Refused as refused:
         return refused
 
@@ -184,6 +192,7 @@ def test_any_json_is_read_or_refused(member: Any) -> None:
     else:
         assert member is None or set(member) <= set(MEMBERS)
         assert all(seconds is None or 0 <= seconds < float("inf") for seconds in (answer.max_age, answer.ttl))
+        assert answer.similarity is None or 0 <= answer.similarity <= 1
 
 
 STRICTER: list[tuple[str, dict[str, Any], Controls]] = [
@@ -230,4 +239,81 @@ def test_a_header_can_be_said_as_a_member(header: str) -> None:
 
 def test_a_member_says_the_same_again() -> None:
     member = {"ttl": 5.0, "s-maxage": 0.0, "no-cache": True, "no-store": True, "namespace": "n"}
+    member |= {"similarity": 0.0, "semantic": False}
+    assert set(member) == set(MEMBERS)
     assert member_of(controls_of(None, member)) == member
+
+
+# Header lines of this proxy's own
+
+ASKED: list[tuple[Asked, Controls]] = [
+    (Asked(), PLAIN),
+    (Asked(similarity="0.93"), Controls(similarity=0.93)),
+    (Asked(similarity="0"), Controls(similarity=0.0)),
+    (Asked(similarity="1.000"), Controls(similarity=1.0)),
+    (Asked(similarity=" .5 "), Controls(similarity=0.5)),
+    (Asked(similarity="0.5, 0.9, 0.7"), Controls(similarity=0.9)),
+    (Asked(semantic="off"), Controls(exact=True)),
+    (Asked(semantic=" Off "), Controls(exact=True)),
+    (Asked(semantic="on"), PLAIN),
+    (Asked(semantic="on, off"), Controls(exact=True)),
+    (Asked(context="personal"), Controls(exact=True)),
+    (Asked(context="retrieved"), Controls(exact=True)),
+    (Asked(context="shared"), PLAIN),
+    (Asked(context=" SHARED, shared"), PLAIN),
+    (Asked(context="shared, personal"), Controls(exact=True)),
+    (Asked(context="shared,"), Controls(exact=True)),
+    (Asked(context=""), Controls(exact=True)),
+    (Asked(context="public"), Controls(exact=True)),
+    (Asked("1", "on", "personal"), Controls(similarity=1.0, exact=True)),
+]
+
+
+@pytest.mark.parametrize(("asked", "controls"), ASKED, ids=str)
+def test_our_own_lines_say(asked: Asked, controls: Controls) -> None:
+    assert controls_of(None, None, asked) == controls
+    assert controls_of("no-store", {"ttl": 1}, asked) == replace(controls, no_store=True, ttl=1.0)
+    assert controls_of(None, member_of(controls)) == controls, "and a recording says the same"
+
+
+BAD_LINES = [
+    *[(SIMILARITY, Asked(similarity=value)) for value in ("", " ", "x", "-0.1", "+0.5", "1.01", "2", "1e-1", "nan")],
+    *[(SIMILARITY, Asked(similarity=value)) for value in ("inf", "0x1", "0,93x", "0.9,", "٠.٥", "0_1", "93%", ".")],
+    *[(SEMANTIC, Asked(semantic=value)) for value in ("", "true", "false", "0", "no", "shadow", "on off", "on,")],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "asked"), BAD_LINES, ids=str)
+def test_a_malformed_line_is_refused_by_its_name(name: str, asked: Asked) -> None:
+    with pytest.raises(Refused) as refused:
+        controls_of(None, None, asked)
+    assert (refused.value.status, refused.value.param) == (400, name)
+    assert name in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("asked", "member", "controls"),
+    [
+        (Asked(similarity="0.9"), {"similarity": 0.8}, Controls(similarity=0.9)),
+        (Asked(similarity="0.8"), {"similarity": 0.9}, Controls(similarity=0.9)),
+        (Asked(semantic="on"), {"semantic": False}, Controls(exact=True)),
+        (Asked(semantic="off"), {"semantic": True}, Controls(exact=True)),
+        (Asked(context="personal"), {"semantic": True}, Controls(exact=True)),
+    ],
+)
+def test_of_a_line_and_a_member_the_stricter_holds(asked: Asked, member: dict[str, Any], controls: Controls) -> None:
+    assert controls_of(None, member, asked) == controls
+
+
+@given(st.builds(Asked, *[st.none() | st.text(st.sampled_from("01.9,onf shared"), max_size=6)] * 3))
+def test_any_line_is_read_or_refused(asked: Asked) -> None:
+    answer = read(None, asked)
+    if isinstance(answer, Refused):
+        assert answer.param in (SIMILARITY, SEMANTIC)
+    else:
+        assert answer.similarity is None or 0 <= answer.similarity <= 1
+        assert answer.exact or asked.context is None or "shared" in asked.context
+
+
+def test_none_of_our_lines_goes_upstream() -> None:
+    assert all(name.lower().startswith("x-warmgate-") for name in (SIMILARITY, SEMANTIC, CONTEXT))

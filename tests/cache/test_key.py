@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.openai_chat import OPENAI_CHAT
+from adapters.question import PLACEHOLDER
 from adapters.vocabulary import Call, Controls, Sent
-from cache.key import IGNORED, PLACEHOLDER, STEERING_HEADERS, canonical, counted, item_keys, key_of, scope_of
+from cache.key import IGNORED, STEERING_HEADERS, canonical, counted, item_keys, key_of, scope_of
 
 USER = {"role": "user", "content": "What is the capital of France?"}
 BODY: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "system", "content": "Be brief."}, USER]}
@@ -68,7 +70,7 @@ PARAMETERS: dict[str, tuple[str, Any, Any]] = {
 
 
 def call_of(body: dict[str, Any], **more: Any) -> Call:
-    values: dict[str, Any] = {"tenant": "t", "headers": {}, "target": "/chat/completions"} | more
+    values = {"tenant": "t", "headers": {}, "target": "/chat/completions", "dialect": OPENAI_CHAT} | more
     return Call("POST", body=b"", parsed=body, **values)
 
 
@@ -142,6 +144,11 @@ RICH: dict[str, Any] = {
 }  # fmt: skip
 
 
+TEXTS = copy.deepcopy(RICH)
+"""The same without its image."""
+TEXTS["messages"][1]["content"][1] = {"type": "text", "text": "And that?"}
+
+
 def reversed_members(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: reversed_members(value[name]) for name in reversed(value)}
@@ -152,7 +159,7 @@ def test_the_order_of_members_does_not_count_at_any_depth() -> None:
     turned = reversed_members(RICH)
     assert json.dumps(turned) != json.dumps(RICH)
     assert key(turned) == key(RICH)
-    assert scope(turned) == scope(RICH)
+    assert scope(reversed_members(TEXTS)) == scope(TEXTS) is not None
 
 
 def part(body: dict[str, Any], place: int) -> dict[str, Any]:
@@ -285,9 +292,9 @@ def test_the_key_is_what_it_was() -> None:
     """Entries on disk are found by it: whoever changes this value on purpose changes VERSION too."""
     call = call_of(RICH, tenant="t", controls=Controls(namespace="n"), headers={"openai-project": "p"})
     assert key_of(call).hex() == "16ab823c44892600c73251b3e58d37668929f928c2ccccb6c199a8a789849189"
-    found = scope_of(call)
+    found = scope_of(call_of(TEXTS, tenant="t", controls=Controls(namespace="n"), headers={"openai-project": "p"}))
     assert found is not None
-    assert found.hex() == "c03230b0d0f0b024b248db8373d9c26687ceae68ddb3a85d3d6361fbd72ae1b7"
+    assert found.hex() == "0b52a584cd97ca1c93aebfd159e3a34f0ef7e8e2f8d554331cc6e2e6b4f73136"
 
 
 # Scope
@@ -297,7 +304,7 @@ def asking(text: Any, **last: Any) -> dict[str, Any]:
     return BODY | {"messages": [BODY["messages"][0], {"role": "user", "content": text} | last]}
 
 
-@pytest.mark.parametrize("text", ["", "And of Spain?", "x" * 10_000, PLACEHOLDER, "\x00"])
+@pytest.mark.parametrize("text", ["And of Spain?", "x" * 10_000, PLACEHOLDER, "\x00a", "user", "text"])
 def test_the_text_of_the_last_user_message_is_no_part_of_the_scope(text: str) -> None:
     assert scope(asking(text)) == scope(asking("What is the capital of France?")) is not None
     assert key(asking(text)) != key(asking("What is the capital of France?"))
@@ -314,7 +321,10 @@ LAST_PARTS = [{"type": "text", "text": "a"}, {"type": "image_url", "image_url": 
     {"messages": ["a"]},
     {"messages": [{"role": "user"}]},
     {"messages": [{"role": "user", "content": None}]},
-    {"messages": [{"role": "user", "content": LAST_PARTS[:1]}]},
+    {"messages": [{"role": "user", "content": ""}]},
+    {"messages": [{"role": "user", "content": " \n\u3000"}]},
+    {"messages": [{"role": "user", "content": "?!"}]},
+    {"messages": [{"role": "user", "content": LAST_PARTS[:1] * 2}]},
     {"messages": [{"role": "user", "content": LAST_PARTS}]},
     {"messages": [{"content": "a"}]},
     {"messages": [USER, {"role": "assistant", "content": "a"}]},
@@ -325,13 +335,32 @@ def test_where_no_user_text_stands_last_there_is_no_scope(body: dict[str, Any]) 
     assert scope(body) is None
 
 
-@pytest.mark.parametrize("what", [name for name in CHANGES if name != "white space inside a text"])
+@pytest.mark.parametrize("what", [name for name in CHANGES if "image" not in name])
 def test_any_other_change_of_the_body_is_another_scope(what: str) -> None:
+    body = copy.deepcopy(TEXTS)
+    CHANGES[what](body)
+    assert scope(TEXTS) is not None
+    assert (scope(body) == scope(TEXTS)) is (what == "white space inside a text")
+    assert scope(body) is not None or what == "order of the messages"
+
+
+@pytest.mark.parametrize("what", ["one byte of an image", "detail of an image"])
+def test_images_count_also_around_a_question_that_only_an_identical_request_answers(what: str) -> None:
     body = copy.deepcopy(RICH)
     CHANGES[what](body)
-    changed = scope(body)
-    assert changed != scope(RICH)
-    assert changed is not None or body["messages"][-1]["role"] != "user"
+    one, other = OPENAI_CHAT.question(RICH), OPENAI_CHAT.question(body)
+    assert one.exact == other.exact == "images"
+    assert canonical(one.around) != canonical(other.around)
+    assert scope(RICH) is scope(body) is None
+
+
+@pytest.mark.parametrize("name", [name for name in PARAMETERS if name != "messages"])
+def test_a_parameter_counts_in_the_scope_as_it_does_in_the_key(name: str) -> None:
+    counts, one, other = PARAMETERS[name]
+    absent = {member: value for member, value in BODY.items() if member != name}
+    scopes = [scope(absent), scope(absent | {name: one}), scope(absent | {name: other})]
+    known = [found for found in scopes if found is not None]
+    assert len(set(known)) == (len(known) if counts == COUNTS else 1)
 
 
 def test_the_last_message_counts_but_for_its_text() -> None:
@@ -414,10 +443,35 @@ def test_counted_drops_what_the_table_names_and_nothing_else(body: dict[str, Any
 def test_scopes_are_equal_exactly_where_all_but_the_last_text_is(
     pair: tuple[dict[str, Any], dict[str, Any]], one: str, other: str
 ) -> None:
-    texts = ([{"role": "user", "content": text}] for text in (one, other))
-    asked = [body | {"messages": messages} for body, messages in zip(pair, texts, strict=True)]
-    rest = [form(counted(body | {"messages": []})) for body in pair]
-    assert (scope(asked[0]) == scope(asked[1])) is (rest[0] == rest[1])
+    # Of several choices there is no scope at all.
+    bodies = [{name: value for name, value in body.items() if name != "n"} for body in pair]
+    texts = ([{"role": "user", "content": f"q{text}"}] for text in (one, other))
+    asked = [body | {"messages": messages} for body, messages in zip(bodies, texts, strict=True)]
+    rest = [form(counted(body | {"messages": []})) for body in bodies]
+    scopes = [scope(body) for body in asked]
+    assert None not in scopes
+    assert (scopes[0] == scopes[1]) is (rest[0] == rest[1])
+
+
+WORDS = st.sampled_from(["a", "b", PLACEHOLDER, "user"])
+CONTENTS = WORDS | WORDS.map(lambda text: [{"type": "text", "text": text}])
+LAST = st.fixed_dictionaries({"role": st.just("user"), "content": CONTENTS}, optional={"name": WORDS})
+TALKS = st.tuples(st.lists(st.fixed_dictionaries({"role": st.just("user"), "content": CONTENTS}), max_size=2), LAST)
+
+
+def without(last: dict[str, Any]) -> dict[str, Any]:
+    """A reference: the last message without its text, and where that stood."""
+    content = last["content"]
+    return {**last, "content": None if isinstance(content, str) else [{**content[0], "text": None}]}
+
+
+@settings(max_examples=500)
+@given(TALKS, TALKS)
+def test_no_text_that_a_client_writes_is_taken_for_the_place_of_the_question(
+    one: tuple[list[Any], dict[str, Any]], other: tuple[list[Any], dict[str, Any]]
+) -> None:
+    same = form([*one[0], without(one[1])]) == form([*other[0], without(other[1])])
+    assert (scope({"messages": [*one[0], one[1]]}) == scope({"messages": [*other[0], other[1]]})) is same
 
 
 def test_a_tenant_that_shares_a_body_shares_no_key() -> None:

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from adapters.anthropic_messages import ANTHROPIC_MESSAGES
 from adapters.errors import Unfoldable
 from adapters.openai_chat import OPENAI_CHAT
+from adapters.openai_embeddings import OPENAI_EMBEDDINGS
+from adapters.openai_responses import OPENAI_RESPONSES
 from adapters.sse import frame_of
 from adapters.vocabulary import Answer, Call, Dialect
-from cache.policy import Policy
+from cache.policy import Policy, semantic_objection
 
 DONE = frame_of(b"[DONE]")
 
@@ -168,3 +171,86 @@ def test_a_stream_that_does_not_fold_may_not_be_larger_either() -> None:
     size = sum(len(frame.raw) for frame in answer.frames)
     assert Policy(max_answer=size).objection(answer) == ""
     assert Policy(max_answer=size - 1).objection(answer) == f"larger than {size - 1} bytes"
+
+
+# Of an answer that another question is to get
+
+
+def of(dialect: Dialect, **message: Any) -> Answer:
+    return Answer(dialect, body=json.dumps(message).encode())
+
+
+def claude(reason: str, *blocks: dict[str, Any]) -> Answer:
+    return of(ANTHROPIC_MESSAGES, type="message", stop_reason=reason, content=list(blocks))
+
+
+def responses(status: str, *output: dict[str, Any], **more: Any) -> Answer:
+    return of(OPENAI_RESPONSES, status=status, output=list(output), **more)
+
+
+WORDS = {"type": "text", "text": "Paris."}
+SAID = {"type": "message", "content": [{"type": "output_text", "text": "Paris."}]}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        whole(message()),
+        whole(message(reasoning_content="Hm.", tool_calls=None, annotations=[])),
+        streamed(chunk("Par"), chunk("is.", "stop")),
+        claude("end_turn", WORDS),
+        claude("stop_sequence", {"type": "thinking", "thinking": "Hm."}, WORDS),
+        responses("completed", {"type": "reasoning"}, SAID),
+    ],
+)
+def test_a_text_may_be_given_to_another_question(answer: Answer) -> None:
+    assert semantic_objection(answer) == ""
+    assert Policy().objection(answer) == ""
+
+
+SEVERAL = message() | {"choices": message()["choices"] * 2}
+
+
+@pytest.mark.parametrize(
+    ("answer", "objection"),
+    [
+        (whole(message("length")), "finish_reason length"),
+        (whole(message("tool_calls", content=None, tool_calls=[tool("{}")])), "finish tool_calls"),
+        (whole(message("tool_calls", tool_calls=[tool("{}")])), "finish tool_calls"),
+        (whole(message("stop", tool_calls=[tool("{}")])), "more than a text"),
+        (whole(message(content=None, refusal="No.")), "more than a text"),
+        (whole(message(content=" ")), "more than a text"),
+        (whole(message(content=None, reasoning_content="Hm.")), "more than a text"),
+        (whole(message(annotations=[{"type": "url_citation"}])), "more than a text"),
+        (whole(message(audio={"id": "1"})), "more than a text"),
+        (whole(message() | {"citations": ["https://example.org"]}), "more than a text"),
+        (whole(SEVERAL), "unknown or several finish reasons"),
+        (whole({"error": {}}), "error"),
+        (whole(b"<html>"), "does not fold"),
+        (claude("tool_use", {"type": "tool_use", "input": {}}), "finish tool_use"),
+        (claude("max_tokens", WORDS), "stop_reason max_tokens"),
+        (claude("refusal", WORDS), "stop_reason refusal"),
+        (claude("pause_turn", WORDS), "stop_reason pause_turn"),
+        (claude("end_turn", WORDS | {"citations": [{}]}), "more than a text"),
+        (claude("end_turn", {"type": "thinking", "thinking": "Hm."}), "empty answer"),
+        (responses("completed", {"type": "function_call", "arguments": "{}"}), "more than a text"),
+        (responses("completed", {"type": "web_search_call"}, SAID), "more than a text"),
+        (responses("incomplete", SAID, incomplete_details={"reason": "max_output_tokens"}),
+         "status incomplete: max_output_tokens"),
+        (of(OPENAI_EMBEDDINGS, data=[{"index": 0, "embedding": [0.5]}]), "unknown or several finish reasons"),
+    ],
+)  # fmt: skip
+def test_an_answer_that_is_more_or_less_than_a_text_is_for_its_own_question_only(
+    answer: Answer, objection: str
+) -> None:
+    assert semantic_objection(answer) == objection
+
+
+def test_a_stream_that_does_not_fold_is_for_its_own_question_only() -> None:
+    assert Policy().objection(unfoldable("stop")) == ""
+    assert semantic_objection(unfoldable("stop")) == "does not fold"
+
+
+def test_an_objection_may_stand_in_a_header_line() -> None:
+    made_up = whole(message("stop")).body().replace(b'"stop"', b'"stop\\r\\nSet-Cookie: a"')
+    assert semantic_objection(whole(made_up)) == "unknown finish_reason"

@@ -9,6 +9,7 @@ from multidict import CIMultiDict
 
 from adapters.errors import Refused
 from adapters.vocabulary import Lines
+from cache.controls import Asked
 from proxy.callers import REMEMBERED, Caller, Callers
 from proxy.tenants import Identity
 
@@ -45,6 +46,15 @@ def test_what_the_lines_say() -> None:
         websocket=False,
         waits=False,
     )
+
+
+def test_what_the_lines_say_to_the_semantic_cache() -> None:
+    lines = [("x-warmgate-similarity", "0.9"), ("X-Warmgate-Context", "shared"), ("X-Warmgate-Context", "personal")]
+    callers = Callers(Counting())
+    assert read(callers, KEY, *lines).asked == Asked(similarity="0.9", context="shared, personal")
+    assert read(callers, KEY, ("X-WARMGATE-SEMANTIC", "off")).asked == Asked(semantic="off")
+    assert read(callers, KEY, ("X-Warmgate-Semantic", "")).asked == Asked(semantic="")
+    assert read(callers, KEY).asked == Asked()
 
 
 @pytest.mark.parametrize(

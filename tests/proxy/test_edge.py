@@ -515,6 +515,33 @@ async def test_the_usage_chunk_is_asked_for_and_hidden_where_that_is_set() -> No
         assert json.loads(body)["usage"]["prompt_tokens"] == 2000
 
 
+async def test_what_is_asked_of_the_semantic_cache_is_for_us_alone() -> None:
+    body = CHAT | {"cache": {"similarity": 0.9, "semantic": False}}
+    lines = {"X-Warmgate-Similarity": "0.95", "X-Warmgate-Semantic": "on", "X-Warmgate-Context": "personal"}
+    async with provider() as fake, proxy(fake.base_url) as ours:
+        status, _, _ = await ours.chat(body, **lines)
+        assert status == 200
+        assert not {name for name in fake.seen[0].headers if name.lower().startswith("x-warmgate")}
+        assert "cache" not in json.loads(fake.seen[0].body)
+
+
+@pytest.mark.parametrize(
+    ("lines", "member", "param"),
+    [
+        ({"X-Warmgate-Similarity": "high"}, {}, "X-Warmgate-Similarity"),
+        ({"X-Warmgate-Similarity": "1.2"}, {}, "X-Warmgate-Similarity"),
+        ({"X-Warmgate-Semantic": "maybe"}, {}, "X-Warmgate-Semantic"),
+        ({}, {"similarity": 2}, "cache.similarity"),
+        ({}, {"semantic": "off"}, "cache.semantic"),
+    ],
+)
+async def test_what_can_not_be_read_of_it_is_refused(lines: dict[str, str], member: Any, param: str) -> None:
+    async with provider() as fake, proxy(fake.base_url) as ours:
+        status, _, told = await ours.chat(CHAT | {"cache": member}, **lines)
+        assert (status, json.loads(told)["error"]["param"]) == (400, param)
+        assert fake.calls == 0
+
+
 async def test_operations() -> None:
     async with provider() as fake, proxy(fake.base_url) as ours:
         for path, status in (("/healthz", 200), ("/readyz", 200), ("/metrics", 200), ("/nowhere", 404), ("/", 404)):

@@ -8,8 +8,11 @@ import pytest
 
 from adapters.errors import Refused
 from adapters.openai_chat import OPENAI_CHAT, OpenAIChat
-from adapters.vocabulary import Dialect
+from adapters.vocabulary import Call, Controls, Dialect
+from cache.controls import Asked
+from proxy.callers import Caller
 from proxy.reading import REMEMBERED, Reader
+from proxy.tenants import Identity
 from tests.fakes import routing_to
 
 PLAIN = b'{"model" : "m","messages":[{"role":"user","content":"x"}]}'
@@ -60,6 +63,26 @@ def test_our_own_member_is_read_and_not_sent() -> None:
     assert read.parsed["cache"] == {"ttl": 5}
     assert read.raw == body(seed="1")
     assert read.dropped == len(raw) - len(read.raw) == len(b'"cache":{"ttl": 5},')
+
+
+def filled(raw: bytes, **caller: Any) -> Call:
+    call = Call("POST", "/chat/completions", {}, b"")
+    lines: dict[str, Any] = {"lines": (), "cache_control": None, "encoded": False, "websocket": False, "waits": False}
+    reader_of(OPENAI_CHAT).fill(call, raw, Caller(identity=Identity("t", "c"), **(lines | caller)))
+    return call
+
+
+def test_what_a_request_asks_of_the_cache_in_lines_and_body() -> None:
+    assert filled(PLAIN).controls == Controls()
+    assert filled(PLAIN, asked=Asked(similarity="0.9")).controls == Controls(similarity=0.9)
+    assert filled(PLAIN, asked=Asked(context="personal"), cache_control="no-store").controls == Controls(
+        no_store=True, exact=True
+    )
+    call = filled(body(cache='{"similarity": 0.95, "semantic": false}'), asked=Asked(similarity="0.9"))
+    assert call.controls == Controls(similarity=0.95, exact=True)
+    assert call.body == PLAIN
+    with pytest.raises(Refused, match="X-Warmgate-Similarity"):
+        filled(PLAIN, asked=Asked(similarity="high"))
 
 
 def test_equal_bytes_are_read_once_and_share_their_digests() -> None:
