@@ -60,7 +60,7 @@ def fit(
     Raises `ValueError` for shapes that do not fit, numbers that are not finite, and labels that are all the same.
     """
     x, y = np.asarray(rows, np.float64), np.asarray(right, np.float64)
-    n, features = x.shape if x.ndim == 2 else (-1, -1)
+    n, features = x.shape if x.ndim == 2 else (0, 0)
     sample = np.ones(n) if samples is None else np.asarray(samples, np.float64)
     held = np.zeros(features) if signs is None else np.asarray(signs, np.float64)
     if n < 1 or y.shape != (n,) or sample.shape != (n,) or held.shape != (features,):
