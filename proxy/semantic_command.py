@@ -17,10 +17,13 @@ from adapters.embedder import Embedder
 from adapters.errors import WarmgateError
 from proxy import semantic_evaluate as evaluate
 from proxy import semantic_sets as sets
+from proxy.semantic_calibrate import Calibration, Wish, calibrate
+from proxy.semantic_calibration import Made, everything, toml
 from proxy.semantic_evaluate import Bench
+from proxy.semantic_examples import Reading
 from proxy.semantic_figures import Figures
 from proxy.semantic_policy import Decide
-from proxy.semantic_print import progress_on, write_evaluation
+from proxy.semantic_print import progress_on, write_calibration, write_evaluation
 
 
 class Means(NamedTuple):
@@ -30,6 +33,8 @@ class Means(NamedTuple):
     """Closed at the end of the command."""
     decide: Callable[[float | None], Decide]
     """With this threshold; None for the configured one."""
+    reading: Reading
+    """The features of the verifier."""
 
 
 class Opening(NamedTuple):
@@ -37,11 +42,14 @@ class Opening(NamedTuple):
 
     means: Callable[[argparse.Namespace], Means]
     """Called with the options; `options.config` is the path of the configuration, or None."""
+    today: Callable[[], str]
+    """The date that a calibration carries, such as 2026-11-21."""
 
 
 def add(subparsers: Any) -> None:
     """Adds the commands to what `add_subparsers` gave; `options.semantic` names the one that was chosen."""
     _evaluate(subparsers.add_parser("evaluate", help="hits and wrong answers on a labelled set"))
+    _calibrate(subparsers.add_parser("calibrate", help="fit verifier and threshold for an embedder, and write them"))
 
 
 def _evaluate(parser: argparse.ArgumentParser) -> None:
@@ -61,6 +69,34 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
         "--baselines", action="store_true", help="the same with static thresholds, and as GPTCache does it"
     )
     _common(parser, "evaluate")
+
+
+def _calibrate(parser: argparse.ArgumentParser) -> None:
+    for name, told in (("--pairs", "to learn from"), ("--stream", "to learn from, and to set the threshold on")):
+        parser.add_argument(
+            name, type=Path, action="extend", nargs="+", default=[], metavar="FILE", help=f"as for evaluate, {told}"
+        )
+    parser.add_argument("--limit", type=_count, metavar="N", help="the first N lines of each file only")
+    parser.add_argument(
+        "--max-error",
+        type=share,
+        default=0.005,
+        metavar="X",
+        help="share of all requests that may be answered wrong (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--candidates", type=_count, default=4, metavar="N", help="entries to choose from (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--held-out",
+        action="append",
+        default=[],
+        metavar="SOURCE",
+        help="a source that is not learned from; its figures are told. May be given several times",
+    )
+    parser.add_argument("--out", type=Path, default=Path("calibration.toml"), metavar="FILE", help="%(default)s")
+    parser.add_argument("--date", metavar="DATE", help="that the file carries; today's without it")
+    _common(parser, "calibrate")
 
 
 def _common(parser: argparse.ArgumentParser, name: str) -> None:
@@ -119,7 +155,38 @@ def _run_evaluate(options: argparse.Namespace, opening: Opening, out: TextIO, er
     return 0
 
 
-COMMANDS = {"evaluate": _run_evaluate}
+def _run_calibrate(options: argparse.Namespace, opening: Opening, out: TextIO, err: TextIO) -> int:
+    """1 where no threshold keeps the bound; then nothing is written."""
+    if not options.stream:
+        raise sets.SetError("--stream: a threshold needs a stream")
+    pairs = [pair for path in options.pairs for pair in sets.pairs(path, options.limit)]
+    streams = [sets.stream(path, options.limit) for path in options.stream]
+    wish = Wish(options.max_error, options.candidates, frozenset(options.held_out))
+    means = opening.means(options)
+
+    async def found() -> Calibration:
+        try:
+            return await calibrate(pairs, streams, means.embedder, means.reading, wish, progress_on(err))
+        finally:
+            await means.embedder.close()
+
+    calibration = asyncio.run(found())
+    made = Made(means.embedder.identity, options.date or opening.today(), options.max_error)
+    if options.json:
+        out.write(json.dumps(everything(calibration, made), indent=1, allow_nan=False) + "\n")
+    else:
+        write_calibration(made.embedder, calibration, made.max_error, out)
+    if calibration.threshold is None:
+        err.write("warmgate semantic calibrate: no threshold keeps the bound; nothing was written\n")
+        return 1
+    try:
+        options.out.write_text(toml(calibration, made), encoding="utf-8")
+    except OSError as error:
+        raise sets.SetError(f"{options.out}: {error.strerror or error}") from None
+    return 0
+
+
+COMMANDS = {"evaluate": _run_evaluate, "calibrate": _run_calibrate}
 
 
 def _count(text: str) -> int:

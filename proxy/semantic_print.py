@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from proxy.semantic_calibrate import Calibration
 from proxy.semantic_figures import Figures
 from proxy.semantic_vectors import Progress, silent
 
@@ -53,13 +54,40 @@ def write_evaluation(title: str, report: Figures, out: TextIO) -> None:
     console.print("* At most: the upper end of Wilson's two-sided 95% interval.")
 
 
+def write_calibration(title: str, found: Calibration, max_error: float, out: TextIO) -> None:
+    """A trade-off with what a source that was never seen comes to beside it, and the weights."""
+    console = _console(out)
+    console.print(f"{title}: {found.examples:,} examples, {found.out_of_fold[0]['n']:,} requests in streams")
+    console.print()
+    left_out: Sequence[Figures | None] = found.left_out or [None] * len(found.out_of_fold)
+    rows = []
+    for point, other in zip(found.out_of_fold, left_out, strict=True):
+        chosen = " *" if point["threshold"] == found.threshold else ""
+        strange = _shares(other, "hit_rate", "error_rate", "error_rate_upper95") if other else [NOTHING] * 3
+        rows.append((f"{point['threshold']:.6f}{chosen}", *_point(point), *strange))
+    head = (*OF_ALL[:5], "unseen: hits", "of all wrong", "at most")
+    _table(console, "threshold", head, rows)
+    _table(
+        console, "source, at the threshold", OF_GROUP, [(n, *_of_group(each)) for n, each in found.by_source.items()]
+    )
+    for source, each in found.held_out.items():
+        _table(console, "held out, at the threshold", ("n", *OF_ALL), [(source, f"{each['n']:,}", *_of_all(each))])
+    weights = zip(found.names, found.fit.weights.tolist(), strict=True)
+    _table(console, "feature", ("weight",), [(name, f"{weight:.4f}") for name, weight in weights])
+    if found.threshold is None:
+        console.print(f"* No threshold keeps wrong answers to {max_error:.2%} of all requests. Nothing was written.")
+    else:
+        console.print(f"* The lowest threshold with at most {max_error:.2%} of all requests answered wrong.")
+    console.print("* Each question is scored by a model that has not seen its class; unseen: nor its source.")
+
+
 def _curve(console: Console, title: str, names: Sequence[str], points: Sequence[Figures]) -> None:
-    head = OF_ALL[:5]
-    rows = [
-        (name, *_whole(each, "hits", "errors"), *_shares(each, "hit_rate", "error_rate", "error_rate_upper95"))
-        for name, each in zip(names, points, strict=True)
-    ]
-    _table(console, title, head, rows)
+    _table(console, title, OF_ALL[:5], [(name, *_point(each)) for name, each in zip(names, points, strict=True)])
+
+
+def _point(each: Figures) -> Iterable[str]:
+    yield from _whole(each, "hits", "errors")
+    yield from _shares(each, "hit_rate", "error_rate", "error_rate_upper95")
 
 
 def _of_all(each: Figures) -> Iterable[str]:
