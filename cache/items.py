@@ -19,9 +19,9 @@ from adapters.usage import Usage
 from adapters.vocabulary import Answer, Call, Clock, Form, Handler, Reply
 from cache.bills import NOTHING, Bill, shared, total
 from cache.entry import KEPT_HEADERS, Entry, Shape
-from cache.exact import Admission, admitted
 from cache.key import item_keys
 from cache.levels import Levels
+from cache.recall import Admission, admitted
 
 PEEKED = 64
 """Items of a batch that is answered at once, on the event loop; a larger one would keep others waiting."""

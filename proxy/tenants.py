@@ -17,8 +17,8 @@ from multidict import CIMultiDict
 from adapters.errors import Refused, UpstreamError
 from adapters.vocabulary import Call, Clock, Handler, Reply
 from cache.entry import Entry
-from cache.exact import Admission
 from cache.key import STEERING_HEADERS
+from cache.recall import Admission
 
 CREDENTIALS = ("Authorization", "x-api-key", "api-key", "Cookie")
 """Request headers that may prove who somebody is to a provider."""

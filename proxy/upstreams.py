@@ -30,7 +30,7 @@ from adapters.tasks import Tasks
 from adapters.translation import Terms, Translation
 from adapters.upstream import Patience, Retries, Upstream
 from adapters.vocabulary import Clock, Handler, Sleep, Way
-from cache.exact import Admission
+from cache.recall import Admission
 from proxy import config
 from proxy.config import SIMULATED, Settings
 from proxy.config_rules import provider_headers, provider_key

@@ -21,7 +21,7 @@ from adapters.sse import Frame
 from adapters.tasks import Tasks
 from adapters.usage import Usage
 from adapters.vocabulary import Answer, Call, Fanout, Form, Handler, Reply, Sent, Trace, Warming
-from cache.exact import Replay
+from cache.recall import Replay
 
 JSON = ("Content-Type", "application/json")
 EVENTS = ("Content-Type", "text/event-stream; charset=utf-8")

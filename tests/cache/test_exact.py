@@ -20,11 +20,12 @@ from adapters.sse import Frame
 from adapters.vocabulary import Answer, Call, Controls, Form, Reply
 from cache.disk import Disk
 from cache.entry import Entry, Shape
-from cache.exact import Exact, Replay
+from cache.exact import Exact
 from cache.key import key_of
 from cache.levels import Levels
 from cache.memory import Memory
 from cache.policy import Policy
+from cache.recall import Replay
 from tests.fakes import CHAT, Clock, chunks, completion, dollars
 
 TTL = 300.0
