@@ -21,12 +21,17 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from proxy.semantic_calibrate import Calibration
+from proxy.semantic_calibrate import HOPELESS, Calibration, lowest
 from proxy.semantic_figures import Figures
+from proxy.semantic_folds import Folds
 
 VERSION = 1
 DIGITS = 6
 """Of the numbers behind the point. What the machine adds beyond them is not the same on every machine."""
+
+BOUNDS = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05)
+FURTHEST = HOPELESS / 2
+"""Times the bound that was asked for. The upper end of the interval lies above the rate at which trying ends."""
 
 TOLD = ("n", "hits", "errors", "hit_rate", "error_rate", "error_rate_upper95", "precision")
 
@@ -39,31 +44,38 @@ class Made(NamedTuple):
     embedder: str
     date: str
     max_error: float
+    folds: Folds
 
 
 def toml(found: Calibration, made: Made) -> str:
     """The file; equal arguments, equal bytes. Raises `ValueError` for a calibration without a threshold."""
     if found.threshold is None:
         raise ValueError("a calibration without a threshold is none")
+    figures = {folds: _at(points, found.threshold) for folds, points in found.tradeoffs.items()}
+    if found.held_out:
+        figures["held_out"] = {source: {name: each[name] for name in TOLD} for source, each in found.held_out.items()}
     whole: dict[str, Any] = {
         "version": VERSION,
         "embedder": made.embedder,
         "date": made.date,
         "max_error": made.max_error,
         "threshold": found.threshold,
+        "folds": made.folds,
         "intercept": found.fit.intercept,
-        "n": found.out_of_fold[0]["n"],
+        "n": found.tradeoffs[made.folds][0]["n"],
         "examples": found.examples,
         "weights": weights(found),
-        "figures": _at(found.out_of_fold, found.threshold),
+        "tradeoff": tradeoff(found, made),
+        "figures": figures,
     }
-    if found.left_out:
-        whole["figures"]["left_out"] = _at(found.left_out, found.threshold)
-    if found.held_out:
-        whole["figures"]["held_out"] = {
-            source: {name: each[name] for name in TOLD} for source, each in found.held_out.items()
-        }
     return "".join(_table("", whole)).lstrip("\n")
+
+
+def tradeoff(found: Calibration, made: Made) -> list[dict[str, float]]:
+    """Bounds and what keeps them. Those far above the one that was asked for are left out: nothing was tried there."""
+    bounds = sorted({made.max_error, *(bound for bound in BOUNDS if bound <= FURTHEST * made.max_error)})
+    kept = [(bound, lowest(found.tradeoffs[made.folds], bound)) for bound in bounds]
+    return [{"bound": bound, "threshold": threshold} for bound, threshold in kept if threshold is not None]
 
 
 def everything(found: Calibration, made: Made) -> Figures:
@@ -73,11 +85,12 @@ def everything(found: Calibration, made: Made) -> Figures:
         "date": made.date,
         "max_error": made.max_error,
         "threshold": found.threshold,
+        "folds": made.folds,
         "intercept": found.fit.intercept,
         "weights": weights(found),
         "examples": found.examples,
-        "out_of_fold": found.out_of_fold,
-        "left_out": found.left_out,
+        "tradeoff": tradeoff(found, made),
+        "tradeoffs": found.tradeoffs,
         "by_source": found.by_source,
         "held_out": found.held_out,
     }
@@ -92,14 +105,17 @@ def _at(points: list[Figures], threshold: float) -> Figures:
     return {name: point[name] for name in TOLD}
 
 
-def _table(name: str, table: Mapping[str, Any]) -> list[str]:
+def _table(name: str, table: Mapping[str, Any], marks: str = "[]") -> list[str]:
     """Its own members, then the tables in it. TOML has no null: what is unknown is left out."""
-    plain = {key: value for key, value in table.items() if not isinstance(value, dict) and value is not None}
-    lines = [f"\n[{name}]\n"] if name and (plain or not table) else []
+    plain = {key: value for key, value in table.items() if not isinstance(value, dict | list) and value is not None}
+    lines = [f"\n{marks[0] * (len(marks) // 2)}{name}{marks[-1] * (len(marks) // 2)}\n"] if name and plain else []
     lines += [f"{_key(key)} = {_value(value)}\n" for key, value in plain.items()]
     for key, value in table.items():
+        inner = f"{name}.{_key(key)}".lstrip(".")
         if isinstance(value, dict):
-            lines += _table(f"{name}.{_key(key)}".lstrip("."), value)
+            lines += _table(inner, value)
+        for each in value if isinstance(value, list) else ():
+            lines += _table(inner, each, "[[]]")
     return lines
 
 

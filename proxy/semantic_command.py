@@ -22,6 +22,7 @@ from proxy.semantic_calibration import Made, everything, toml
 from proxy.semantic_evaluate import Bench
 from proxy.semantic_examples import Reading
 from proxy.semantic_figures import Figures
+from proxy.semantic_folds import FOLDS
 from proxy.semantic_policy import Decide
 from proxy.semantic_print import progress_on, write_calibration, write_evaluation
 
@@ -88,6 +89,15 @@ def _calibrate(parser: argparse.ArgumentParser) -> None:
         "--candidates", type=_count, default=4, metavar="N", help="entries to choose from (default: %(default)s)"
     )
     parser.add_argument(
+        "--floor", type=share, default=0.8, metavar="X", help="least similarity of a hit (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--folds",
+        choices=FOLDS,
+        default=FOLDS[0],
+        help="set the threshold on questions whose class, or whose whole source, was not learned from",
+    )
+    parser.add_argument(
         "--held-out",
         action="append",
         default=[],
@@ -134,7 +144,8 @@ def _run_evaluate(options: argparse.Namespace, opening: Opening, out: TextIO, er
         try:
             bench = Bench(
                 means.embedder,
-                means.decide(options.threshold),
+                means.decide,
+                options.threshold,
                 options.candidates,
                 options.baselines,
                 progress_on(err),
@@ -161,7 +172,7 @@ def _run_calibrate(options: argparse.Namespace, opening: Opening, out: TextIO, e
         raise sets.SetError("--stream: a threshold needs a stream")
     pairs = [pair for path in options.pairs for pair in sets.pairs(path, options.limit)]
     streams = [sets.stream(path, options.limit) for path in options.stream]
-    wish = Wish(options.max_error, options.candidates, frozenset(options.held_out))
+    wish = Wish(options.max_error, options.candidates, options.floor, options.folds, frozenset(options.held_out))
     means = opening.means(options)
 
     async def found() -> Calibration:
@@ -171,11 +182,11 @@ def _run_calibrate(options: argparse.Namespace, opening: Opening, out: TextIO, e
             await means.embedder.close()
 
     calibration = asyncio.run(found())
-    made = Made(means.embedder.identity, options.date or opening.today(), options.max_error)
+    made = Made(means.embedder.identity, options.date or opening.today(), wish.max_error, wish.folds)
     if options.json:
         out.write(json.dumps(everything(calibration, made), indent=1, allow_nan=False) + "\n")
     else:
-        write_calibration(made.embedder, calibration, made.max_error, out)
+        write_calibration(calibration, made, out)
     if calibration.threshold is None:
         err.write("warmgate semantic calibrate: no threshold keeps the bound; nothing was written\n")
         return 1

@@ -6,8 +6,8 @@ Every report has `n, hits, errors, hit_rate, error_rate, error_rate_upper95, pre
 stand under another history, which nobody has to find, and which are in no other figure. `baselines` are the same set,
 vectors and protocol under another policy, by its name.
 
-The trade-off of pairs is read off their scores, which is exact, for each pair stands for itself. In a stream each
-threshold has its own entries, so the stream is run again for each, on what was said of the same candidates before.
+The trade-off is exact: the set is gone through again for each threshold, with the vectors of the first time. In a
+stream each threshold has its own entries, and the decision may look up more where more depends on it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from adapters.vocabulary import Call
 from cache.key import scope_of
 from proxy import semantic_figures as figured
 from proxy.semantic_figures import Figures, Outcome
-from proxy.semantic_policy import Decide, Decided
+from proxy.semantic_policy import Decide, deciding, entry
 from proxy.semantic_sets import Pair, Prompt, Requests, SetError
-from proxy.semantic_stream import Candidate, Choice, Choose, nearest, run
+from proxy.semantic_stream import Candidate, Choose, nearest, run
 from proxy.semantic_vectors import Progress, Vectors, around, embedded, silent
 
 STATIC = (0.80, 0.85, 0.90, 0.93, 0.95, 0.97, 0.99)
@@ -34,7 +34,7 @@ STATIC = (0.80, 0.85, 0.90, 0.93, 0.95, 0.97, 0.99)
 NAIVE = 0.8
 """GPTCache's default threshold. It looks at the last message alone, whatever stands before it (its `last_content`)."""
 
-GRID = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999)
+GRID = (0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)
 """Of the trade-off: thresholds for a score that is a probability as well as for one that is a cosine."""
 
 TOLD = 256
@@ -48,7 +48,9 @@ class Bench(NamedTuple):
     """What an evaluation is made with."""
 
     embedder: Embedder
-    decide: Decide
+    decide: Callable[[float | None], Decide]
+    """At this threshold; None for the configured one."""
+    threshold: float | None = None
     candidates: int = 4
     """How many entries the decision is given."""
     baselines: bool = False
@@ -68,17 +70,16 @@ async def stream(prompts: Sequence[Prompt], bench: Bench) -> Figures:
     texts, classes = [prompt.query for prompt in prompts], [prompt.cls for prompt in prompts]
     sources = [prompt.source for prompt in prompts]
     neighbours = around(texts, await _embedded(texts, bench))
-    decided = Decided(bench.decide, texts)
-    told = _told(bench.progress, "deciding", len(texts), decided.choose)
-    outcomes = await run(classes, neighbours, told, bench.candidates, sources)
-    report = _report(outcomes)
+
+    async def outcomes(threshold: float | None) -> list[Outcome]:
+        choose = _told(bench.progress, len(texts), deciding(bench.decide(threshold), texts))
+        return await run(classes, neighbours, choose, bench.candidates, sources)
+
+    served = await outcomes(bench.threshold)
+    report = _report(served)
     report["oracle_hit_rate"] = figured.oracle_hit_rate(classes)
-    report["curve"] = figured.curve(outcomes)
-    report["tradeoff"] = []
-    for place, threshold in enumerate(_grid(decided, bench)):
-        bench.progress("other thresholds", place, len(GRID))
-        again = await run(classes, neighbours, decided.at(threshold), bench.candidates)
-        report["tradeoff"].append(figured.point(threshold, again))
+    report["curve"] = figured.curve(served)
+    report["tradeoff"] = [figured.point(threshold, await outcomes(threshold)) for threshold in GRID]
     if bench.baselines:
         report["baselines"] = {}
         for name, threshold in (*((f"static {at:.2f}", at) for at in STATIC), (f"gptcache {NAIVE:.2f}", NAIVE)):
@@ -87,21 +88,13 @@ async def stream(prompts: Sequence[Prompt], bench: Bench) -> Figures:
     return report
 
 
-def _told(progress: Progress, doing: str, of: int, choose: Choose) -> Choose:
-    async def chosen(place: int, candidates: Sequence[Candidate]) -> Choice:
+def _told(progress: Progress, of: int, choose: Choose) -> Choose:
+    async def chosen(place: int, near: Sequence[Candidate]) -> int | None:
         if place % TOLD == 0:
-            progress(doing, place, of)
-        return await choose(place, candidates)
+            progress("deciding", place, of)
+        return await choose(place, near)
 
     return chosen
-
-
-def _grid(decided: Decided, bench: Bench) -> list[float]:
-    """Nothing where more than score and threshold decides: then another threshold can't be told from what was said."""
-    if decided.differs:
-        bench.note(f"no trade-off: {decided.differs:,} decisions do not follow from their scores and the threshold")
-        return []
-    return sorted({*GRID, *([decided.threshold] if decided.threshold is not None else [])})
 
 
 class Compared(NamedTuple):
@@ -119,12 +112,12 @@ class Compared(NamedTuple):
 async def pairs(given: Sequence[Pair], bench: Bench) -> Figures:
     compared = [Compared(*pair) for pair in given]
     vectors = await _embedded([text for pair in given for text in pair[:2]], bench)
-    decided, outcomes = await _decided(compared, vectors, bench)
+    outcomes = await _decided(compared, vectors, bench, bench.threshold)
     report = _report(outcomes)
     report["oracle_hit_rate"] = figured.share(sum(pair.right for pair in given), len(given)) or 0.0
     report["by_source_and_kind"] = figured.grouped(outcomes, figured.by_both)
     report["tradeoff"] = [
-        figured.point(threshold, figured.at_threshold(outcomes, threshold)) for threshold in _grid(decided, bench)
+        figured.point(threshold, await _decided(compared, vectors, bench, threshold)) for threshold in GRID
     ]
     if bench.baselines:
         report["baselines"] = _baselines(compared, vectors, _report)
@@ -134,8 +127,7 @@ async def pairs(given: Sequence[Pair], bench: Bench) -> Figures:
 async def multiturn(given: Sequence[Requests], bench: Bench) -> Figures:
     compared = [_compared(each) for each in given]
     vectors = await _embedded([text for each in compared for text in each[:2]], bench)
-    _, outcomes = await _decided(compared, vectors, bench)
-    report = _with_bonus(outcomes)
+    report = _with_bonus(await _decided(compared, vectors, bench, bench.threshold))
     if bench.baselines:
         report["baselines"] = _baselines(compared, vectors, _with_bonus)
     return report
@@ -149,19 +141,19 @@ def _with_bonus(outcomes: Sequence[Outcome]) -> Figures:
     return report
 
 
-async def _decided(compared: Sequence[Compared], vectors: Vectors, bench: Bench) -> tuple[Decided, list[Outcome]]:
+async def _decided(
+    compared: Sequence[Compared], vectors: Vectors, bench: Bench, threshold: float | None
+) -> list[Outcome]:
     """Each pair for itself: a cache in which there is nothing but `a` is asked `b`."""
+    decide = bench.decide(threshold)
     outcomes = []
-    policy = Decided(bench.decide, [text for each in compared for text in (each.a, each.b)])
     for place, each in enumerate(compared):
         if place % TOLD == 0:
             bench.progress("deciding", place, len(compared))
         similarity = vectors.similarity(each.a, each.b) if each.alike else None
-        choice = Choice(None)
-        if similarity is not None:
-            choice = await policy.choose(2 * place + 1, [(2 * place, similarity)])
-        outcomes.append(Outcome(choice.served is not None, each.right, each.source, each.kind, choice.score))
-    return policy, outcomes
+        hit = similarity is not None and (await decide(each.b, [entry(0, similarity, each.a)])).served is not None
+        outcomes.append(Outcome(hit, each.right, each.source, each.kind))
+    return outcomes
 
 
 def _baselines(

@@ -24,8 +24,17 @@ NEAR = 0.75
 BATCH = 1024
 
 Row = tuple[float, ...]
-Asked = tuple[str, str, float]
-"""A question, the question of an entry, and their similarity."""
+
+
+class Asked(NamedTuple):
+    """What the verifier is asked about."""
+
+    question: str
+    entry: str
+    """The question that the entry answers."""
+    similarity: float
+    near: tuple[float, ...]
+    """Of all candidates, the most similar first; of a pair, of the one there is."""
 
 
 class Reading(NamedTuple):
@@ -63,7 +72,7 @@ def of_pairs(pairs: Sequence[Pair], vectors: Vectors, groups: Mapping[str, froze
     nobody: frozenset[Group] = frozenset()
     return [
         Example(
-            (pair.b, pair.a, similarity),
+            Asked(pair.b, pair.a, similarity, (similarity,)),
             pair.right,
             pair.source,
             groups.get(pair.a, nobody) | groups.get(pair.b, nobody),
@@ -75,17 +84,17 @@ def of_pairs(pairs: Sequence[Pair], vectors: Vectors, groups: Mapping[str, froze
 
 def of_stream(number: int, prompts: Sequence[Prompt], neighbours: Neighbours) -> list[Example]:
     """The earlier questions near to each, whether or not they would have been inserted."""
-    return [
-        Example(
-            (prompt.query, prompts[other].query, similarity),
-            prompt.cls == prompts[other].cls,
-            prompt.source,
-            frozenset({(number, prompt.cls), (number, prompts[other].cls)}),
-        )
-        for place, prompt in enumerate(prompts)
-        for other, similarity in neighbours.of(place, neighbours.known, NEAREST)
-        if similarity >= NEAR
-    ]
+    found = []
+    for place, prompt in enumerate(prompts):
+        near = neighbours.of(place, neighbours.known, NEAREST)
+        similarities = tuple(similarity for _, similarity in near)
+        for other, similarity in near:
+            if similarity >= NEAR:
+                entry = prompts[other]
+                groups = frozenset({(number, prompt.cls), (number, entry.cls)})
+                asked = Asked(prompt.query, entry.query, similarity, similarities)
+                found.append(Example(asked, prompt.cls == entry.cls, prompt.source, groups))
+    return found
 
 
 async def read(examples: Sequence[Example], reading: Reading, progress: Progress = silent) -> list[Example]:

@@ -24,8 +24,6 @@ class Outcome(NamedTuple):
     """Whether what was served was right; where nothing was, whether the nearest entry would have been."""
     source: str = ""
     kind: str = ""
-    score: float | None = None
-    """The best score that was not vetoed; None where there was none."""
 
 
 Figures = dict[str, Any]
@@ -99,11 +97,6 @@ def curve(outcomes: Sequence[Outcome], points: int = POINTS) -> list[Figures]:
 def point(threshold: float, outcomes: Sequence[Outcome]) -> Figures:
     """One of a trade-off: what would be at another threshold."""
     return {"threshold": threshold, **_brief(outcomes), "precision": counts(outcomes)["precision"]}
-
-
-def at_threshold(outcomes: Sequence[Outcome], threshold: float) -> list[Outcome]:
-    """What would have been with another threshold, where each outcome stands for itself: pairs, not streams."""
-    return [outcome._replace(hit=outcome.score is not None and outcome.score >= threshold) for outcome in outcomes]
 
 
 def _brief(outcomes: Sequence[Outcome]) -> Figures:

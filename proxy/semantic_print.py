@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from proxy.semantic_calibrate import Calibration
+from proxy.semantic_calibration import Made
 from proxy.semantic_figures import Figures
 from proxy.semantic_vectors import Progress, silent
 
@@ -54,31 +55,29 @@ def write_evaluation(title: str, report: Figures, out: TextIO) -> None:
     console.print("* At most: the upper end of Wilson's two-sided 95% interval.")
 
 
-def write_calibration(title: str, found: Calibration, max_error: float, out: TextIO) -> None:
-    """A trade-off with what a source that was never seen comes to beside it, and the weights."""
+def write_calibration(found: Calibration, made: Made, out: TextIO) -> None:
+    """The trade-offs with either folds side by side, and the weights."""
     console = _console(out)
-    console.print(f"{title}: {found.examples:,} examples, {found.out_of_fold[0]['n']:,} requests in streams")
+    points = found.tradeoffs[made.folds]
+    console.print(f"{made.embedder}: {found.examples:,} examples, {points[0]['n']:,} requests in streams")
     console.print()
-    left_out: Sequence[Figures | None] = found.left_out or [None] * len(found.out_of_fold)
-    rows = []
-    for point, other in zip(found.out_of_fold, left_out, strict=True):
-        chosen = " *" if point["threshold"] == found.threshold else ""
-        strange = _shares(other, "hit_rate", "error_rate", "error_rate_upper95") if other else [NOTHING] * 3
-        rows.append((f"{point['threshold']:.6f}{chosen}", *_point(point), *strange))
-    head = (*OF_ALL[:5], "unseen: hits", "of all wrong", "at most")
-    _table(console, "threshold", head, rows)
-    _table(
-        console, "source, at the threshold", OF_GROUP, [(n, *_of_group(each)) for n, each in found.by_source.items()]
-    )
+    for folds, told in (("class", "folds by class"), ("source", "folds by source")):
+        tried = [point for point in found.tradeoffs.get(folds, []) if point["hits"]]
+        names = [f"{each['threshold']:.6f}{' *' * (each['threshold'] == found.threshold)}" for each in tried]
+        if tried:
+            _curve(console, told, names, tried)
+    _table(console, "source, at *", OF_GROUP, [(name, *_of_group(each)) for name, each in found.by_source.items()])
     for source, each in found.held_out.items():
-        _table(console, "held out, at the threshold", ("n", *OF_ALL), [(source, f"{each['n']:,}", *_of_all(each))])
+        _table(console, "held out, at *", ("n", *OF_ALL), [(source, f"{each['n']:,}", *_of_all(each))])
     weights = zip(found.names, found.fit.weights.tolist(), strict=True)
     _table(console, "feature", ("weight",), [(name, f"{weight:.4f}") for name, weight in weights])
     if found.threshold is None:
-        console.print(f"* No threshold keeps wrong answers to {max_error:.2%} of all requests. Nothing was written.")
+        console.print(
+            f"* No threshold keeps wrong answers to {made.max_error:.2%} of all requests. Nothing is written."
+        )
     else:
-        console.print(f"* The lowest threshold with at most {max_error:.2%} of all requests answered wrong.")
-    console.print("* Each question is scored by a model that has not seen its class; unseen: nor its source.")
+        console.print(f"* The lowest threshold with at most {made.max_error:.2%} wrong, folds by {made.folds}.")
+    console.print("* Each question is scored by a model that has seen nothing of its class, or of its source.")
 
 
 def _curve(console: Console, title: str, names: Sequence[str], points: Sequence[Figures]) -> None:

@@ -10,7 +10,7 @@ questions: those are found for all questions at once, by matrix products, and a 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -30,15 +30,9 @@ Candidate = tuple[int, float]
 """The place of an earlier question in the stream, and its similarity (cosine, at most 1)."""
 
 
-class Choice(NamedTuple):
-    served: int | None
-    """The place of the question whose answer is served."""
-    score: float | None = None
-    """Of the best candidate that was not vetoed."""
-
-
-Choose = Callable[[int, Sequence[Candidate]], Awaitable[Choice]]
-"""The policy: of the question at this place, among these, the most similar first."""
+Choose = Callable[[int, Sequence[Candidate]], Awaitable[int | None]]
+"""The policy: the place of the question whose answer is served to the one at this place, out of these, the most similar
+first."""
 
 
 class Neighbours:
@@ -96,21 +90,19 @@ async def run(
     outcomes = []
     for place, cls in enumerate(classes):
         near = neighbours.of(place, entries, k)
-        choice = await choose(place, near) if near else Choice(None)
-        other = choice.served if choice.served is not None else near[0][0] if near else None
+        served = await choose(place, near) if near else None
+        other = served if served is not None else near[0][0] if near else None
         right = other is not None and classes[other] == cls
-        source = sources[place] if sources is not None else ""
-        outcomes.append(Outcome(choice.served is not None, right, source, "", choice.score))
-        if choice.served is None and neighbours.known[place]:
-            entries[place] = True
+        outcomes.append(Outcome(served is not None, right, sources[place] if sources is not None else ""))
+        entries[place] = served is None and neighbours.known[place]
     return outcomes
 
 
 def nearest(threshold: float) -> Choose:
     """A static threshold on the similarity of the nearest entry: what most semantic caches do."""
 
-    async def choose(place: int, near: Sequence[Candidate]) -> Choice:
+    async def choose(place: int, near: Sequence[Candidate]) -> int | None:
         other, similarity = near[0]
-        return Choice(other if similarity >= threshold else None, similarity)
+        return other if similarity >= threshold else None
 
     return choose

@@ -15,6 +15,7 @@ from adapters.errors import EmbeddingError
 from cache.near import Near
 from cache.verdict import Opinion, Verdict
 from cache.veto import Veto
+from proxy.semantic_examples import Asked, Reading, Row
 from proxy.semantic_policy import Decide
 
 DIMENSION = 64
@@ -50,23 +51,31 @@ def digits(a: str, b: str) -> tuple[Veto, ...]:
     return (Veto("numbers", here, there),) if here != there else ()
 
 
-def deciding(threshold: float | None, *, scored: bool = False) -> Decide:
-    """Serves the most similar entry with the same digits. `scored`: by the square of the similarity as a score."""
+def deciding(threshold: float | None) -> Decide:
+    """Serves the most similar entry with the same digits."""
     at = 0.9 if threshold is None else threshold
 
     async def decide(text: str, near: Sequence[Near]) -> Verdict:
-        said = []
-        for each in near:
-            vetoes = digits(text, each.text)
-            score = each.similarity**2 if scored and not vetoes else None
-            said.append((-1.0 if vetoes else score or each.similarity, Opinion(each, score, vetoes)))
-        said.sort(key=lambda one: -one[0])
-        opinions = tuple(opinion for _, opinion in said)
-        if not said or said[0][0] < at:
-            return Verdict(None, "refused", None, at, opinions)
-        return Verdict(opinions[0].near, "", said[0][0], at, opinions)
+        opinions = sorted(
+            (Opinion(each, None, digits(text, each.text)) for each in near), key=lambda one: bool(one.vetoes)
+        )
+        if not near or opinions[0].vetoes or opinions[0].near.similarity < at:
+            return Verdict(None, "refused", None, at, tuple(opinions))
+        return Verdict(opinions[0].near, "", None, at, tuple(opinions))
 
     return decide
+
+
+async def rows(asked: Sequence[Asked]) -> list[Row | None]:
+    """Similarity and how many words differ; digits that differ are vetoed."""
+    return [None if digits(each.question, each.entry) else (each.similarity, differing(each)) for each in asked]
+
+
+def differing(asked: Asked) -> float:
+    return float(len(set(asked.question.split()) ^ set(asked.entry.split())))
+
+
+READING = Reading({"similarity": 1, "differing": -1}, rows)
 
 
 def written(path: Path, rows: Sequence[Any], *, zipped: bool = False) -> Path:

@@ -24,8 +24,8 @@ STREAM = [
 """Hits: the second, rightly, and the third, wrongly. The last would have been one at a lower threshold."""
 
 
-def bench(threshold: float = 0.95, **more: Any) -> Bench:
-    return Bench(Words(), deciding(threshold), **more)
+def bench(threshold: float | None = 0.95, **more: Any) -> Bench:
+    return Bench(Words(), deciding, threshold, **more)
 
 
 async def test_a_stream_goes_through_once() -> None:
@@ -42,16 +42,19 @@ async def test_a_stream_goes_through_once() -> None:
     assert [(each["n"], each["hits"]) for each in report["curve"]] == [(1, 0), (2, 1), (3, 2), (4, 2), (5, 2), (6, 2)]
 
 
-@pytest.mark.parametrize("scored", [False, True])
-async def test_each_point_of_the_trade_off_is_what_that_threshold_gives(scored: bool) -> None:
-    report = await stream(STREAM, Bench(Words(), deciding(0.95, scored=scored)))
-    assert 0.95 in [each["threshold"] for each in report["tradeoff"]]
+async def test_each_point_of_the_trade_off_is_what_that_threshold_gives() -> None:
+    report = await stream(STREAM, bench())
     for each in report["tradeoff"]:
-        alone = await stream(STREAM, Bench(Words(), deciding(each["threshold"], scored=scored)))
+        alone = await stream(STREAM, bench(each["threshold"]))
         assert {name: alone[name] for name in each if name != "threshold"} == {
             name: each[name] for name in each if name != "threshold"
         }
     assert {each["hits"] for each in report["tradeoff"]} == {2, 3}
+
+
+async def test_without_a_threshold_the_configured_one_counts() -> None:
+    assert await stream(STREAM, bench(None)) == await stream(STREAM, bench(0.9))
+    assert await stream(STREAM, bench(None)) != await stream(STREAM, bench(0.8))
 
 
 async def test_guards_keep_from_what_baselines_serve() -> None:
@@ -80,10 +83,10 @@ async def test_pairs_stand_each_for_itself() -> None:
     assert (report["n"], report["hits"], report["errors"], report["recall"]) == (4, 1, 0, pytest.approx(1 / 3))
     assert set(report["by_source_and_kind"]) == {"s/order", "s/number", "t/order"}
     assert report["by_kind"]["number"] == {"n": 1, "hits": 0, "errors": 0, "precision": None, "recall": None}
-    # cos(red house, red) = 0.71; nothing of the pair that was vetoed comes back at any threshold.
-    assert {each["threshold"]: each["hits"] for each in report["tradeoff"]}[0.7] == 2
-    assert all(each["errors"] == 0 for each in report["tradeoff"])
+    # The third is at 0.71; what was vetoed comes back at no threshold.
+    assert [each["hits"] for each in report["tradeoff"]] == [1] * len(report["tradeoff"])
     assert (await pairs(PAIRS, bench(0.7)))["hits"] == 2
+    assert (await pairs(PAIRS, bench(0.0)))["errors"] == 0
     assert len(notes) == 1
     assert notes[0].startswith("1 texts have no vector")
     assert isinstance(asked.embedder, Words)

@@ -3,7 +3,6 @@ import pytest
 from cache.bounds import upper
 from proxy.semantic_figures import (
     Outcome,
-    at_threshold,
     by_both,
     by_kind,
     by_source,
@@ -63,11 +62,8 @@ def test_the_curve_ends_with_the_whole(n: int, ends: list[int]) -> None:
     assert all(each["errors"] == 1 for each in points)
 
 
-def test_another_threshold_serves_what_reaches_it() -> None:
-    scored = [Outcome(True, True, score=0.9), Outcome(False, False, score=0.5), Outcome(False, True)]
-    assert [each.hit for each in at_threshold(scored, 0.5)] == [True, True, False]
-    assert [each.hit for each in at_threshold(scored, 0.51)] == [True, False, False]
-    told = point(0.5, at_threshold(scored, 0.5))
+def test_a_point_of_a_trade_off_has_its_threshold() -> None:
+    told = point(0.5, [SERVED, WRONG, MISSED])
     assert (told["threshold"], told["hits"], told["errors"], told["precision"]) == (0.5, 2, 1, 0.5)
 
 

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,7 +7,7 @@ from hypothesis import strategies as st
 
 from adapters.embedder import Matrix
 from proxy.semantic_figures import Outcome
-from proxy.semantic_stream import Candidate, Choice, Neighbours, nearest, run
+from proxy.semantic_stream import Candidate, Neighbours, nearest, run
 
 
 def vectors(seed: int, n: int, dimension: int = 8, copies: bool = False) -> Matrix:
@@ -49,11 +51,11 @@ CLASSES = ("a", "a", "b", "b", "b", "b")
 async def test_misses_are_inserted_and_hits_are_not() -> None:
     seen: dict[int, list[int]] = {}
 
-    async def choose(place: int, near: list[Candidate]) -> Choice:  # type: ignore[type-arg]
+    async def choose(place: int, near: Sequence[Candidate]) -> int | None:
         seen[place] = [other for other, _ in near]
         return await nearest(0.99)(place, near)
 
-    outcomes = await run(CLASSES, Neighbours(CIRCLE), choose, 9, list("uvwxyz"))  # type: ignore[arg-type]
+    outcomes = await run(CLASSES, Neighbours(CIRCLE), choose, 9, list("uvwxyz"))
     assert [outcome.hit for outcome in outcomes] == [False, True, False, True, True, False]
     assert seen == {1: [0], 2: [0], 3: [0, 2], 4: [2, 0], 5: [0, 2]}
     # 3 is served what belongs to another class, 5 is refused an entry of another class: the nearest is 0.
