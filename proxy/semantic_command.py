@@ -9,12 +9,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from adapters.embedder import Embedder
 from adapters.errors import WarmgateError
+from cache.near import Judgement, Tally
 from proxy import semantic_evaluate as evaluate
 from proxy import semantic_sets as sets
 from proxy.semantic_calibrate import Calibration, Wish, calibrate
@@ -24,7 +25,8 @@ from proxy.semantic_examples import Reading
 from proxy.semantic_figures import Figures
 from proxy.semantic_folds import FOLDS
 from proxy.semantic_policy import Decide
-from proxy.semantic_print import progress_on, write_calibration, write_evaluation
+from proxy.semantic_print import progress_on, write_calibration, write_evaluation, write_report
+from proxy.semantic_report import report
 
 
 class Means(NamedTuple):
@@ -38,11 +40,22 @@ class Means(NamedTuple):
     """The features of the verifier."""
 
 
+class Stored(NamedTuple):
+    """What the store of a semantic cache knows of the past."""
+
+    judgements: Sequence[Judgement]
+    tallies: Mapping[str, Tally]
+    max_error: float
+    """As configured."""
+
+
 class Opening(NamedTuple):
     """How a command gets at what it needs; each may raise a `WarmgateError` whose text says what to do."""
 
     means: Callable[[argparse.Namespace], Means]
     """Called with the options; `options.config` is the path of the configuration, or None."""
+    stored: Callable[[argparse.Namespace], Stored]
+    """Reads the store and changes nothing; `options.store` is its path, or None for that of the configuration."""
     today: Callable[[], str]
     """The date that a calibration carries, such as 2026-11-21."""
 
@@ -51,6 +64,7 @@ def add(subparsers: Any) -> None:
     """Adds the commands to what `add_subparsers` gave; `options.semantic` names the one that was chosen."""
     _evaluate(subparsers.add_parser("evaluate", help="hits and wrong answers on a labelled set"))
     _calibrate(subparsers.add_parser("calibrate", help="fit verifier and threshold for an embedder, and write them"))
+    _report(subparsers.add_parser("report", help="hits and wrong answers on the traffic so far, by route"))
 
 
 def _evaluate(parser: argparse.ArgumentParser) -> None:
@@ -80,7 +94,7 @@ def _calibrate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=_count, metavar="N", help="the first N lines of each file only")
     parser.add_argument(
         "--max-error",
-        type=share,
+        type=_bound,
         default=0.005,
         metavar="X",
         help="share of all requests that may be answered wrong (default: %(default)s)",
@@ -107,6 +121,17 @@ def _calibrate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("calibration.toml"), metavar="FILE", help="%(default)s")
     parser.add_argument("--date", metavar="DATE", help="that the file carries; today's without it")
     _common(parser, "calibrate")
+
+
+def _report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--store", type=Path, metavar="FILE", help="the semantic store; else as --config says")
+    parser.add_argument(
+        "--max-error",
+        type=_bound,
+        metavar="X",
+        help="share of all requests that may be answered wrong; else as configured",
+    )
+    _common(parser, "report")
 
 
 def _common(parser: argparse.ArgumentParser, name: str) -> None:
@@ -151,18 +176,18 @@ def _run_evaluate(options: argparse.Namespace, opening: Opening, out: TextIO, er
                 progress_on(err),
                 notes.append,
             )
-            report: Figures = await measure(rows, bench)
-            return report
+            figures: Figures = await measure(rows, bench)
+            return figures
         finally:
             await means.embedder.close()
 
-    report = asyncio.run(measured())
+    figures = asyncio.run(measured())
     for note in notes:
         err.write(f"warmgate semantic evaluate: {note}\n")
     if options.json:
-        out.write(json.dumps(report, indent=1, allow_nan=False) + "\n")
+        out.write(json.dumps(figures, indent=1, allow_nan=False) + "\n")
     else:
-        write_evaluation(f"{path.name}, {means.embedder.identity}", report, out)
+        write_evaluation(f"{path.name}, {means.embedder.identity}", figures, out)
     return 0
 
 
@@ -197,13 +222,31 @@ def _run_calibrate(options: argparse.Namespace, opening: Opening, out: TextIO, e
     return 0
 
 
-COMMANDS = {"evaluate": _run_evaluate, "calibrate": _run_calibrate}
+def _run_report(options: argparse.Namespace, opening: Opening, out: TextIO, err: TextIO) -> int:
+    stored = opening.stored(options)
+    max_error = stored.max_error if options.max_error is None else options.max_error
+    found = report(stored.judgements, stored.tallies, max_error)
+    if options.json:
+        out.write(json.dumps(found, indent=1, allow_nan=False) + "\n")
+    else:
+        write_report(found, out)
+    return 0
+
+
+COMMANDS = {"evaluate": _run_evaluate, "calibrate": _run_calibrate, "report": _run_report}
 
 
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text)):
         raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, not `{text}`")
     return int(text)
+
+
+def _bound(text: str) -> float:
+    value = share(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"must lie between 0 and 1, not `{text}`")
+    return value
 
 
 def share(text: str) -> float:

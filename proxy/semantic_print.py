@@ -80,6 +80,40 @@ def write_calibration(found: Calibration, made: Made, out: TextIO) -> None:
     console.print("* Each question is scored by a model that has seen nothing of its class, or of its source.")
 
 
+def write_report(report: Mapping[str, Any], out: TextIO) -> None:
+    """A report of `proxy.semantic_report`."""
+    console = _console(out)
+    routes: Mapping[str, Mapping[str, Any]] = report["routes"]
+    if not routes:
+        console.print("Nothing was looked up yet.")
+        return
+    head = ("lookups", "hits", "hit rate", "judged", "wrong", "of judged", "at most", "of all, at most", "reported")
+    rows = []
+    for name, route in routes.items():
+        whole = _whole(route, "lookups", "hits", "judged", "wrong", "reported")
+        rates = _shares(route, "hit_rate", "false_hit_rate", "false_hit_rate_upper95", "error_rate_upper95")
+        rows.append((name, *whole[:2], rates[0], *whole[2:4], *rates[1:], whole[4]))
+    _table(console, "route", head, rows)
+    for name, route in routes.items():
+        console.print(f"* {name}: {_judged(route, report['max_error'])}")
+    console.print("* At most: the upper end of Wilson's two-sided 95% interval.")
+
+
+def _judged(route: Mapping[str, Any], max_error: float) -> str:
+    if route["holds"]:
+        proved = f"at most {max_error:.2%} of all requests are answered wrong"
+    elif route["broken"]:
+        proved = f"more than {max_error:.2%} of all requests are answered wrong"
+    elif route["needed"] is None:
+        proved = "no hits, so nothing is known"
+    else:
+        proved = f"not enough judged for {max_error:.2%} of all requests: {route['needed']:,} more, if none is wrong"
+    if route["threshold"] is None:
+        return f"{proved}. No threshold can be proposed."
+    kept = f"{route['hits_at_threshold']:.0%} of the judged hits"
+    return f"{proved}. Proposed threshold: {route['threshold_on']} {route['threshold']:.4f}, which keeps {kept}."
+
+
 def _curve(console: Console, title: str, names: Sequence[str], points: Sequence[Figures]) -> None:
     _table(console, title, OF_ALL[:5], [(name, *_point(each)) for name, each in zip(names, points, strict=True)])
 
@@ -99,7 +133,7 @@ def _of_group(each: Figures) -> Iterable[str]:
     yield from _shares(each, "precision", "recall")
 
 
-def _whole(each: Figures, *names: str) -> list[str]:
+def _whole(each: Mapping[str, Any], *names: str) -> list[str]:
     return [f"{each[name]:,}" for name in names]
 
 
