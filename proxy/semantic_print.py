@@ -138,7 +138,7 @@ def _whole(each: Mapping[str, Any], *names: str) -> list[str]:
 
 
 def _shares(each: Mapping[str, Any], *names: str) -> list[str]:
-    return [percent(each[name], 2 if name.startswith("error") else 1) for name in names]
+    return [percent(each[name], 2 if name.startswith(("error", "false")) else 1) for name in names]
 
 
 def percent(value: float | None, digits: int = 1) -> str:
