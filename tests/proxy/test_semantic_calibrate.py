@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,13 +26,13 @@ def traffic(n: int, seed: int = 0, source: str = "s") -> list[Prompt]:
     return made
 
 
-def pairs(n: int) -> list[Pair]:
+def pairs(n: int, source: str = "p") -> list[Pair]:
     first, second = traffic(n, 1), traffic(n, 2)
-    return [Pair(a.query, b.query, a.cls == b.cls, "p", "k") for a, b in zip(first, second, strict=True)]
+    return [Pair(a.query, b.query, a.cls == b.cls, source, "k") for a, b in zip(first, second, strict=True)]
 
 
-async def calibrated(streams: list[list[Prompt]], **wish: Any) -> Calibration:
-    return await calibrate(pairs(50), streams, Words(), READING, Wish(max_error=0.02, **wish))
+async def calibrated(streams: list[list[Prompt]], more: Sequence[Pair] = (), **wish: Any) -> Calibration:
+    return await calibrate([*pairs(50), *more], streams, Words(), READING, Wish(max_error=0.02, **wish))
 
 
 async def test_the_threshold_is_the_lowest_that_keeps_the_bound() -> None:
@@ -75,7 +76,9 @@ async def test_what_is_held_out_is_not_learned_from() -> None:
     strange = [Prompt(each.query, f"{place % 7}", "odd") for place, each in enumerate(traffic(200, 5))]
     usual = [traffic(300, 3)]
     without = await calibrated(usual)
-    held = await calibrated([[*usual[0][:100], *strange, *usual[0][100:]]], held_out=frozenset({"odd"}))
+    mixed = [[*usual[0][:100], *strange, *usual[0][100:]]]
+    held = await calibrated(mixed, pairs(30, "odd"), held_out=frozenset({"odd"}))
+    assert (await calibrated(usual, pairs(30, "odd"))).fit.weights.tobytes() != without.fit.weights.tobytes()
     assert held.fit.weights.tobytes() == without.fit.weights.tobytes()
     assert held.threshold == without.threshold
     assert held.tradeoffs == without.tradeoffs
