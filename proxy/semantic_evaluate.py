@@ -34,7 +34,7 @@ STATIC = (0.80, 0.85, 0.90, 0.93, 0.95, 0.97, 0.99)
 NAIVE = 0.8
 """GPTCache's default threshold. It looks at the last message alone, whatever stands before it (its `last_content`)."""
 
-GRID = (0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)
+GRID = (0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
 """Of the trade-off: thresholds for a score that is a probability as well as for one that is a cosine."""
 
 TOLD = 256
