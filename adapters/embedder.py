@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
-from adapters.errors import EmbeddingError
+from adapters.errors import EmbeddingError, WarmgateError
 from adapters.usage import Usage
 
 Matrix: TypeAlias = "np.ndarray[Any, np.dtype[np.float32]]"
@@ -19,6 +19,11 @@ Matrix: TypeAlias = "np.ndarray[Any, np.dtype[np.float32]]"
 
 ROUNDING = 1e-3
 """How far the length of a vector may be from 1 after it was scaled: float32 stays far below it."""
+
+
+class EmbedderUnavailable(WarmgateError):
+    """A model that can't be used: its library or its files are missing, damaged, or not what was asked for. Raised at
+    start only; the message says what to do."""
 
 
 class Embedded(NamedTuple):
@@ -43,12 +48,24 @@ class Embedder(Protocol):
     async def close(self) -> None: ...
 
 
+class Encoder(Protocol):
+    """A model in this process. Called by one thread, never by the event loop's."""
+
+    identity: str
+    dimension: int
+
+    def encode(self, texts: Sequence[str]) -> Matrix:
+        """(texts, dimension), each of length 1. Raises `EmbeddingError` where one of the texts is at fault: what a
+        model can't read whole (too long, unknown words) has no vector, for it would have that of another text."""
+
+
 def normalised(vectors: Any, count: int, dimension: int) -> Matrix:
     """The vectors, each scaled to length 1; raises `EmbeddingError` where there are not `count` of this dimension, or
     one is zero or not finite: such a vector would be near to anything."""
     try:
-        matrix = np.ascontiguousarray(vectors, dtype=np.float32)
-    except (TypeError, ValueError) as error:
+        with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite and is refused below
+            matrix = np.ascontiguousarray(vectors, dtype=np.float32)
+    except (TypeError, ValueError, OverflowError) as error:
         raise EmbeddingError("vectors that are no numbers") from error
     if matrix.shape != (count, dimension):
         raise EmbeddingError(f"vectors of shape {matrix.shape}, not {(count, dimension)}")

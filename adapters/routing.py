@@ -36,6 +36,7 @@ class Rule(NamedTuple):
     ways: tuple[Way, ...]
     """Their `model`: `*` stands for the name that was asked for."""
     warming: str = ""
+    semantic: str = ""
 
 
 class Peer(NamedTuple):
@@ -72,7 +73,7 @@ class Routing:
         named = tuple(Way(way.upstream, way.model.replace("*", model)) for way in ways)
         first = named[0]
         mark = msgspec.json.encode((self.peers[first.upstream].base_url, first.model)).decode()
-        return Route(named, mark, rule.warming if rule else "")
+        return Route(named, mark, *((rule.warming, rule.semantic) if rule else ()))
 
     def translation(self, dialect: Dialect, way: Way) -> Translation | None:
         """None where the upstream speaks this dialect itself; raises `Refused` where nothing leads from one to the

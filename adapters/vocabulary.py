@@ -82,7 +82,9 @@ class Controls:
     @property
     def shareable(self) -> bool:
         """Whether this call may share an answer that is on its way for another."""
-        return not (self.no_cache or self.no_store or self.only_if_cached)
+        # Nor may one that asks for more than others did: the flight may end in the answer to an equivalent question.
+        plain = self.similarity is None and not self.exact
+        return plain and not (self.no_cache or self.no_store or self.only_if_cached)
 
 
 PLAIN = Controls()

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
 
 from adapters.vocabulary import Clock
 from cache import disk_files as files
 from cache import disk_schema as schema
+from cache.disk_asking import Asking
 from cache.disk_store import Store
-from cache.disk_thread import Done, Op, Owner
+from cache.disk_thread import Op, turn
 from cache.entry import Entry
-
-T = TypeVar("T")
 
 BACKLOG = 64 * 1024 * 1024
 """Bytes of answers that may wait for a slow disk; more are not kept."""
 
 
-class Disk:
+class Disk(Asking):
     """Entries in one SQLite file, within two budgets, for at most `ttl` seconds each; nearest to expiry first out.
 
     Whatever the disk does, `get` answers None and `put` False, after `patience` seconds at most: the thread goes on,
@@ -45,8 +43,8 @@ class Disk:
         migrations: Sequence[str] = schema.MIGRATIONS,
     ) -> None:
         self.ttl = ttl
-        self.hits = self.misses = self.timeouts = self.refused = 0
-        self._clock, self._patience, self._poll, self._backlog = clock, patience, poll, backlog
+        self.hits = self.misses = self.refused = 0
+        self._clock, self._backlog = clock, backlog
         self._store = Store(
             Path(path),
             max_size,
@@ -59,26 +57,12 @@ class Disk:
             migrations=migrations,
         )
         self._slots = self._store.view.slots
-        self._owner: Owner | None = None
-        self._pending = 0
+        super().__init__(self._store, partial(turn, self._store), patience=patience, poll=poll)
 
     async def open(self) -> None:
         """Start the thread and read the keys. A file that can't be opened now is tried again later."""
-        if self._owner is None:
-            loop = asyncio.get_running_loop()
-            self._pending = 0
-            self._owner = Owner(self._store, loop, self._settle, poll=self._poll)
-            self._owner.start()
+        if self._begin("warmgate-disk"):
             await self.refresh()
-
-    async def close(self) -> None:
-        """Write what waits, then close the file. Afterwards every get is a miss."""
-        owner, self._owner = self._owner, None
-        if owner is not None:
-            ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            if owner.submit(Op("stop", None, ended)):
-                await ended
-            owner.join()  # telling us was the last thing it did
 
     def might_have(self, key: bytes) -> bool:
         """Known at once, without the disk: False is certain, but for what another worker wrote a moment ago."""
@@ -95,6 +79,17 @@ class Disk:
         else:
             self.hits += 1
         return entry
+
+    async def look(self, key: bytes) -> Entry | None:
+        """As `get`, but nothing is counted."""
+        if not self.might_have(key) or not self._store.reads.allows():
+            return None
+        entry: Entry | None = await self._soon(Op("get", key))
+        return entry
+
+    def held(self) -> list[bytes]:
+        """Those that are known, without asking the disk."""
+        return list(self._slots)
 
     async def put(self, entry: Entry) -> bool:
         """True once it is committed: from then on a `kill -9` of this process does not lose it."""
@@ -113,6 +108,11 @@ class Disk:
     async def clear(self) -> int | None:
         """How many there were; None where the disk failed. Waits for as long as it takes."""
         return await self._call(Store.clear, None)
+
+    async def purge(self, tenant: str) -> set[bytes] | None:
+        """Delete all entries of a tenant: their keys; None where the disk failed. Waits for as long as it takes."""
+        nothing: set[bytes] | None = None
+        return await self._call(lambda store: store.purge(tenant), nothing)
 
     async def refresh(self) -> None:
         """Look now for what other processes wrote, and open the file where that is due."""
@@ -140,34 +140,3 @@ class Disk:
             "damaged_rows": store.damaged_rows,
             "set_aside": store.set_aside,
         }
-
-    async def _soon(self, op: Op) -> Any:
-        """The result, or `op.otherwise` when it does not come in time."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
-        if self._owner is None or not self._owner.submit(op._replace(future=future)):
-            return op.otherwise
-        self._pending += op.size
-        # A bare timer: `asyncio.timeout` would cancel the caller's task, `wait_for` costs several times as much.
-        timer = loop.call_later(self._patience, self._give_up, future, op.otherwise)
-        try:
-            return await future
-        finally:
-            timer.cancel()
-
-    async def _call(self, function: Callable[[Store], T], otherwise: T) -> T:
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        if self._owner is None or not self._owner.submit(Op("call", function, future, otherwise)):
-            return otherwise
-        return await future
-
-    def _give_up(self, future: asyncio.Future[Any], otherwise: Any) -> None:
-        if not future.done():
-            self.timeouts += 1
-            future.set_result(otherwise)
-
-    def _settle(self, done: Done) -> None:
-        for op, result in done:
-            self._pending -= op.size
-            if op.future is not None and not op.future.done():
-                op.future.set_result(result)

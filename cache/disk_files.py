@@ -47,14 +47,16 @@ def alone(directory: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def connect(path: Path, busy: float, pragmas: Pragmas, migrations: Sequence[str]) -> sqlite3.Connection:
-    """Open or create. Raises `Newer`, `Stranger`, OSError, `sqlite3.Error`; nothing stays open then.
+def connect(path: Path | None, busy: float, pragmas: Pragmas, migrations: Sequence[str]) -> sqlite3.Connection:
+    """Open or create; without a path, in memory. Raises `Newer`, `Stranger`, OSError, `sqlite3.Error`; nothing stays
+    open then.
 
     The connection belongs to the calling thread, commits every statement by itself and reads texts as bytes: a
     damaged text must not raise while a row is fetched.
     """
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite's own default mode is 0644, its -wal follows ours
-    connection = sqlite3.connect(path, timeout=busy, isolation_level=None)
+    if path is not None:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite's own default mode is 0644, -wal follows ours
+    connection = sqlite3.connect(path or ":memory:", timeout=busy, isolation_level=None)
     try:
         connection.text_factory = bytes
         version = _version(connection, path)
@@ -75,7 +77,7 @@ def pragma(connection: sqlite3.Connection, name: str) -> int:
     return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
 
 
-def _version(connection: sqlite3.Connection, path: Path) -> int:
+def _version(connection: sqlite3.Connection, path: Path | None) -> int:
     if pragma(connection, "application_id") == APPLICATION_ID:
         return pragma(connection, "user_version")
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()

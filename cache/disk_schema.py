@@ -77,6 +77,7 @@ DELETE_SEQS = {n: f"DELETE FROM entries WHERE seq IN ({_marks(n)})" for n in SIZ
 SELECT_NEWER = f"SELECT seq, key, expires_at, length(body) + {OVERHEAD} FROM entries WHERE seq > ? ORDER BY seq"
 """The size is counted, not read: a damaged number must not empty the store. The length of a blob is in its header."""
 SELECT_ALL = f"SELECT {COLUMNS}, seq FROM entries ORDER BY seq"
+SELECT_TENANT = "SELECT key FROM entries WHERE tenant = ?"
 CLEAR = "DELETE FROM entries"
 
 Row = tuple[Any, ...]

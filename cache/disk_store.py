@@ -1,9 +1,7 @@
 """The rows of one SQLite file: what the thread that owns them does. Synchronous, and never raises what a disk can do.
 
-Theory of operation. The rows are the truth, the `View` follows them. Every deed runs inside `_attempt`, which skips it
-while its circuit is open, opens the file where it is not open, and turns whatever SQLite raises into a counted fault:
-a damaged file is set aside and the next deed starts a fresh one; a file that is locked or full is tried again later;
-anything else closes the connection, which is opened anew later.
+Theory of operation. The rows are the truth, the `View` follows them. Every deed runs inside `DiskFile._attempt`, which
+turns what goes wrong into a counted fault.
 
 The file does not grow without bound: the view holds the sum of all rows within the budgets at every write, deleted rows
 free their pages, and SQLite writes new rows into free pages first. So it stays at the largest size it ever needed,
@@ -14,33 +12,29 @@ pages.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from adapters.vocabulary import Clock
 from cache import disk_files as files
 from cache import disk_schema as schema
 from cache.disk_check import verify
-from cache.disk_faults import DAMAGED, FAULTS, PASSING, Circuit, code_of, log
+from cache.disk_faults import log
+from cache.disk_file import DiskFile
 from cache.disk_view import Due, Slot, View
 from cache.entry import Entry
 
-T = TypeVar("T")
-
 EXPIRED_PER_WRITE = 16
 """Expired rows that one write deletes at most; of rows above the budgets as many more as it adds."""
-
-ASIDE_MOST = 8
-"""Files that one process sets aside; a disk that damages every new one must not be filled with them."""
 
 SKEW = 60.0
 """Seconds by which a row may come from the future. A later one was written before the clock was set back: nobody knows
 its age, so it is not served."""
 
 
-class Store:
+class Store(DiskFile):
     """For one thread only, except for reading `view`, `reads` and the counters."""
 
     def __init__(
@@ -56,15 +50,20 @@ class Store:
         pragmas: files.Pragmas,
         migrations: Sequence[str],
     ) -> None:
-        self.path, self.max_size, self.max_bytes, self.ttl, self.clock = path, max_size, max_bytes, ttl, clock
+        super().__init__(
+            path,
+            "disk cache",
+            "entries",
+            clock,
+            retry_after=retry_after,
+            busy=busy,
+            pragmas=pragmas,
+            migrations=migrations,
+            log=log,
+        )
+        self.max_size, self.max_bytes, self.ttl = max_size, max_bytes, ttl
         self.view = View()
-        self.evictions = self.expirations = self.faults = self.damaged_rows = self.skipped = self.set_aside = 0
-        self.opens = Circuit(f"open disk cache {path}", clock, retry_after)
-        self.reads = Circuit(f"read disk cache {path}", clock, retry_after)
-        self.writes = Circuit(f"write disk cache {path}", clock, retry_after)
-        self._busy, self._pragmas, self._migrations = busy, pragmas, migrations
-        self._connection: sqlite3.Connection | None = None
-        self._identity: tuple[int, int] | None = None
+        self.evictions = self.expirations = self.damaged_rows = 0
         self._seen = 0  # every row up to this number has been noted
         self._version = -1
         self._shared = False  # other processes write to this file: rows may vanish
@@ -103,6 +102,17 @@ class Store:
         self._forget(list(self.view.slots))
         return None
 
+    def purge(self, tenant: str) -> set[bytes] | None:
+        """The keys of all rows of a tenant, which are deleted; None where that failed (those that are known by then are
+        not served again, and deleted later)."""
+        self.notice()  # what others wrote of it goes with the rest
+        nothing: list[bytes] | None = None
+        keys = self._attempt(self.reads, lambda connection: _keys_of(connection, tenant), nothing)
+        if keys is None:
+            return None
+        gone = {key for key in keys if key in self.view.slots}  # the others are deleted already, or about to be
+        return gone if all(self.write(dict.fromkeys(gone)).values()) else None
+
     def notice(self) -> None:
         """Look what others did to the file: new rows, another file in its place. Opens it where that is due."""
         self._attempt(self.reads, self._notice, None)
@@ -121,79 +131,14 @@ class Store:
         finally:
             connection.rollback()
 
-    def close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(*FAULTS):
-                connection.close()
+    def _began(self, connection: sqlite3.Connection, *, same: bool) -> None:
+        if not same:
+            self._owed.clear()  # numbers of rows in another file
+        self._catch_up(connection)
+
+    def _ended(self) -> None:
         self.view.clear()
         self._seen, self._version = 0, -1
-
-    # -- opening and failing -------------------------------------------------------------------------------------
-
-    def _attempt(self, circuit: Circuit, deed: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
-        if not circuit.allows():
-            self.skipped += 1
-            return otherwise
-        connection = self._connected()
-        if connection is None:
-            return otherwise
-        try:
-            result = deed(connection)
-        except FAULTS as error:
-            self._fault(circuit, error)
-            return otherwise
-        circuit.worked()
-        return result
-
-    def _connected(self) -> sqlite3.Connection | None:
-        if self._connection is not None:
-            return self._connection
-        if not self.opens.allows():
-            self.skipped += 1
-            return None
-        try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with files.alone(self.path.parent):
-                self._open()
-        except FAULTS as error:
-            self.faults += 1
-            self.close()
-            self.opens.failed(str(error))
-            return None
-        self.opens.worked()
-        return self._connection
-
-    def _open(self) -> None:
-        files.begun(self._start, self.close, self._aside)
-
-    def _start(self) -> None:
-        self._connection = files.connect(self.path, self._busy, self._pragmas, self._migrations)
-        found = files.identity(self.path)
-        if found != self._identity:
-            self._owed.clear()  # numbers of rows in another file
-        self._identity = found
-        self._catch_up(self._connection)
-
-    def _fault(self, circuit: Circuit, error: BaseException) -> None:
-        self.faults += 1
-        code = code_of(error)
-        if code in DAMAGED:
-            self.close()
-            with suppress(*FAULTS), files.alone(self.path.parent):
-                if files.identity(self.path) == self._identity:  # else another process has done it already
-                    self._aside("damaged", f"is damaged ({error})")
-            return
-        if code not in PASSING:
-            self.close()
-        circuit.failed(str(error))
-
-    def _aside(self, why: str, told: str) -> None:
-        if self.set_aside >= ASIDE_MOST:
-            raise OSError(f"{told}, like {self.set_aside} files before it")
-        target = files.set_aside(self.path, why, self.clock())
-        self.set_aside += 1
-        log.error("disk cache %s %s: set aside as %s, starting empty", self.path, told, target.name)
 
     def _forget(self, keys: Iterable[bytes]) -> None:
         for key in keys:
@@ -219,7 +164,7 @@ class Store:
         return found
 
     def _notice(self, connection: sqlite3.Connection) -> None:
-        if files.identity(self.path) != self._identity:
+        if self.replaced:
             self.close()
             self._connected()
         elif self._catch_up(connection):
@@ -323,3 +268,8 @@ class Store:
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return True
+
+
+def _keys_of(connection: sqlite3.Connection, tenant: str) -> list[bytes]:
+    rows = connection.execute(schema.SELECT_TENANT, (tenant,)).fetchall()
+    return [key for (key,) in rows if isinstance(key, bytes)]

@@ -13,8 +13,9 @@ import asyncio
 import threading
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
+from adapters.vocabulary import Clock
 from cache.disk_store import Store
 from cache.entry import Entry
 
@@ -27,8 +28,13 @@ GATHER = 0.004
 """Seconds; far less than the call to a provider that each write comes after."""
 
 
+GATHERING = frozenset({"put", "delete", "write"})
+"""Verbs of those that wait for others."""
+
+
 class Op(NamedTuple):
-    """One thing to do: `get` (a key), `put` (an entry), `delete` (a key), `call` (a function of the store), `stop`."""
+    """One thing to do, by a verb that the turns of the store know; `stop` ends the thread. Of a disk store: `get` (a
+    key), `put` (an entry), `delete` (a key), `call` (a function of the store)."""
 
     verb: str
     what: Any
@@ -77,20 +83,44 @@ def _group(store: Store, ops: list[Op]) -> Done:
     return done
 
 
+class Owned(Protocol):
+    """What an owner does with a store beside the turns."""
+
+    clock: Clock
+
+    def begin(self) -> None:
+        """First of all."""
+
+    def notice(self) -> None:
+        """From time to time."""
+
+    def work(self) -> bool:
+        """A little of what nobody waits for; whether there is more of it."""
+
+    def close(self) -> None: ...
+
+
 class Owner:
     """Runs the turns. `settle` is called on the loop with what each turn has done."""
 
     def __init__(
-        self, store: Store, loop: asyncio.AbstractEventLoop, settle: Callable[[Done], None], *, poll: float
+        self,
+        store: Owned,
+        turn: Callable[[list[Op]], Done],
+        loop: asyncio.AbstractEventLoop,
+        settle: Callable[[Done], None],
+        *,
+        poll: float,
+        name: str = "warmgate-disk",
     ) -> None:
-        self._store, self._loop, self._settle, self._poll = store, loop, settle, poll
+        self._store, self._turn, self._loop, self._settle, self._poll = store, turn, loop, settle, poll
         self._queue: SimpleQueue[list[Op]] = SimpleQueue()
         self._gathered: list[Op] = []
         self._turns = 0
         """Lists that were handed over and are not settled yet."""
         self._timer: asyncio.TimerHandle | None = None
         self._ended = False
-        self._thread = threading.Thread(target=self._run, name="warmgate-disk", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -98,7 +128,7 @@ class Owner:
     def submit(self, op: Op) -> bool:
         """False where the thread has ended and may never look at it. Called on the loop."""
         self._gathered.append(op)
-        if op.verb not in ("put", "delete") or (self._timer is None and not self._turns):
+        if op.verb not in GATHERING or (self._timer is None and not self._turns):
             self._hand_over()
         return not self._ended  # asked last: it ends first and empties the queue then
 
@@ -121,31 +151,34 @@ class Owner:
 
     def _run(self) -> None:
         ops: list[Op] = []
-        noticed = self._store.clock()
+        busy = False
         try:
+            self._store.begin()
+            noticed = self._store.clock()
             while not ops:
-                ops, lists = self._waiting()
-                if not ops or abs(self._store.clock() - noticed) >= self._poll:
+                ops, lists = self._waiting(0.0 if busy else self._poll)
+                if not (ops or busy) or abs(self._store.clock() - noticed) >= self._poll:
                     self._store.notice()
                     noticed = self._store.clock()
                 stop = next((at for at, op in enumerate(ops) if op.verb == "stop"), len(ops))
                 for at in range(0, stop, TURN_OPS):
                     end = min(at + TURN_OPS, stop)
-                    self._tell(turn(self._store, ops[at:end]), lists if end == stop else 0)
+                    self._tell(self._turn(ops[at:end]), lists if end == stop else 0)
                 ops = ops[stop:]
+                busy = self._store.work()
         finally:
             self._ended = True
             self._store.close()
             # Also after an error of our own nobody may wait for ever.
             self._tell([(op, op.otherwise) for op in ops + self._rest()], 0)
 
-    def _waiting(self) -> tuple[list[Op], int]:
+    def _waiting(self, patience: float) -> tuple[list[Op], int]:
         """Everything that waits, up to the bounds of a turn or a `stop`, and in how many lists it came; nothing when
-        nothing came for `poll` seconds."""
+        nothing came for so many seconds."""
         ops: list[Op] = []
         lists = 0
         try:
-            ops += self._queue.get(timeout=self._poll)
+            ops += self._queue.get(timeout=patience) if patience else self._queue.get_nowait()
             lists = 1
             while ops[-1].verb != "stop" and len(ops) < TURN_OPS and sum(op.size for op in ops) < TURN_BYTES:
                 ops += self._queue.get_nowait()

@@ -34,7 +34,7 @@ class Exact:
     async def __call__(self, call: Call) -> Reply:
         if call.dialect is None or not self.policy.cacheable(call):
             call.trace.why = "bypass"
-            return await self._fetch(call)
+            return await self.inner(call)
         key = key_of(call)
         call.trace.why = "request" if call.controls.no_cache else "miss"
         found = None if call.controls.no_cache else await self.levels.get(key)
@@ -47,17 +47,11 @@ class Exact:
                     return reply
             elif too_old(entry, call.controls, self.clock()):
                 call.trace.why = "request"
-        reply = await self._fetch(call)
+        reply = await self.inner(call)
         kept = not call.controls.no_store and not call.trace.refused_to_store
         if kept and reply.source == "upstream" and reply.answer is not None:
             await self._keep(call, reply, reply.answer)
         return reply
-
-    async def _fetch(self, call: Call) -> Reply:
-        if call.controls.only_if_cached and call.dialect is not None:
-            body = call.dialect.error("not in the cache, and only-if-cached was asked", kind="cache_miss")
-            return Reply.whole(504, (("Content-Type", "application/json"),), body, source="proxy")
-        return await self.inner(call)
 
     async def _keep(self, call: Call, reply: Reply, answer: Answer) -> None:
         if not 200 <= reply.status < 300:

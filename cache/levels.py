@@ -47,6 +47,18 @@ class Levels:
             return entry, "l1"
         return await self._from_disk(key)
 
+    async def look(self, key: bytes) -> tuple[Entry, str] | None:
+        """As `get`, but nothing is counted, moved or kept: for whoever only wants to know."""
+        if self.l1 is not None and (entry := self.l1.look(key)) is not None:
+            return entry, "l1"
+        found = await self.l2.look(key) if self.l2 is not None else None
+        return None if found is None else (found, "l2")
+
+    def starting(self, prefix: bytes) -> list[bytes]:
+        """The keys that begin so."""
+        keys = [level.held() for level in (self.l1, self.l2) if level is not None]
+        return list(dict.fromkeys(key for some in keys for key in some if key.startswith(prefix)))
+
     async def get_many(self, keys: Iterable[bytes]) -> dict[bytes, tuple[Entry, str]]:
         """Those that there are, as `get` finds them; the disk is asked for all the others, many at a time."""
         found: dict[bytes, tuple[Entry, str]] = {}
@@ -99,6 +111,18 @@ class Levels:
         if self.l2 is not None:
             known = await self.l2.delete(key) or known
         return known
+
+    async def purge(self, tenant: str) -> int | None:
+        """Delete everything of a tenant: how many entries; None where the disk failed."""
+        self._removals += 1
+        gone: set[bytes] = set()
+        if self.l1 is not None:
+            held = [entry for key in self.l1.held() if (entry := self.l1.look(key)) is not None]
+            gone = {entry.key for entry in held if entry.tenant == tenant and self.l1.delete(entry.key)}
+        if self.l2 is not None:
+            rows = await self.l2.purge(tenant)
+            return None if rows is None else len(gone | rows)
+        return len(gone)
 
     async def clear(self) -> None:
         self._removals += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from cachetools import TLRUCache
+from cachetools import Cache, TLRUCache
 
 from adapters.vocabulary import Clock
 from cache.entry import Entry
@@ -84,6 +84,14 @@ class Memory:
             return None
         self.hits += 1
         return entry
+
+    def look(self, key: bytes) -> Entry | None:
+        """As `get`, but nothing is counted, and it is not the one used last: for whoever only wants to know."""
+        return Cache.__getitem__(self._kept, key) if key in self._kept else None
+
+    def held(self) -> list[bytes]:
+        """The keys of all that there are."""
+        return list(self._kept)
 
     def put(self, entry: Entry) -> bool:
         """Whether it is kept: one that exceeds a budget by itself, or is expired, is not, nor is what it replaces."""

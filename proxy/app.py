@@ -27,6 +27,7 @@ from cache.coalesce import Coalesce, Peek
 from cache.controls import member_of
 from cache.disk import Disk
 from cache.exact import Exact
+from cache.if_cached import IfCached
 from cache.items import Items
 from cache.levels import Levels
 from cache.memory import Memory
@@ -90,7 +91,12 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
     # Pruning and the warming of prompt caches stand around each upstream, behind routing and translation: `connect`.
     names = Names(time.time())
     talking: Handler = Several(upstreams.router, OPENAI_CHOICES, names, tasks)
-    # Semantic(talking, ...)   equivalent questions, allowed to refuse
+    talking = IfCached(talking) if settings.cache.enabled else talking
+    near = None
+    if settings.cache.enabled and settings.cache.semantic.enabled and settings.cache.semantic.mode != "off":
+        near = await equivalents(settings, env, talking, upstreams, policy, world, tasks)
+        tasks.spawn(near.reembed(asyncio.sleep), endless=True)
+        talking = near.layer  # equivalent questions, allowed to refuse
     exact = Exact(talking, levels, policy, upstreams.admission, time.time) if caches else None
     talking = shared(exact or talking, exact.peek if exact else _nothing, policy.cacheable)
 

@@ -112,6 +112,7 @@ LISTS: tuple[Trail, ...] = (
     ("pruning", "hooks"),
     ("pruning", "protect_tools"),
     ("pruning", "protect_paths"),
+    ("cache", "semantic", "context"),
 )
 """Settings that are no single value, so that no variable can hold them."""
 

@@ -27,6 +27,9 @@ log = logging.getLogger("warmgate.edge")
 
 MOUNT = "/v1"
 
+ROOM = "POST, DELETE"
+"""Methods that a room may know; each of its paths says which."""
+
 DOTS = re.compile(r"^[^?]*?(?:[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\?]|%2f|%5c|$)", re.IGNORECASE)
 """A path with a segment that may lead out of the provider's base URL, where the proxy's key may open other doors."""
 
@@ -57,7 +60,7 @@ class Door(NamedTuple):
 
 
 class Desk(Protocol):
-    """A route of this proxy's own below `/v1`, which makes calls by itself."""
+    """A route of this proxy's own that works for a caller, whom it knows."""
 
     label: str
 
@@ -77,8 +80,8 @@ class Edge:
     """The request handler of the server.
 
     `doors` (by path below `/v1`) are the routes whose bodies are read, each with its onion; `desks` those of this
-    proxy's own; `relay` passes every other one on as it is. `operations` are this proxy's own pages, GET only.
-    `body_limit` in bytes.
+    proxy's own; `relay` passes every other one on as it is. Outside of `/v1`, `rooms` (by the first segment of a path)
+    are desks that answer everything below it; `operations` are pages for anybody, GET only. `body_limit` in bytes.
     """
 
     def __init__(
@@ -94,10 +97,11 @@ class Edge:
         clock: Clock,
         wall: Clock,
         desks: Mapping[str, Desk] | None = None,
+        rooms: Mapping[str, Desk] | None = None,
     ) -> None:
         self.doors, self.relay, self.callers = doors, relay, Callers(tenancy)
         self.readers = {target: Reader(door.dialect, target, routing) for target, door in doors.items()}
-        self.desks = desks or {}
+        self.desks, self.rooms = desks or {}, rooms or {}
         self.operations, self.body_limit = operations, body_limit
         self.telling = Telling(sinks, clock, wall)
         self.gate = Gate()
@@ -169,7 +173,8 @@ class Exchange(Answering[web.StreamResponse]):
         edge, raw = self.edge, self.request.raw_path
         path, _, query = (raw if raw[:1] == "/" else origin_form(raw)).partition("?")
         if not path.startswith(MOUNT + "/"):
-            return await self._own(path)
+            room = edge.rooms.get(path[1:].partition("/")[0])
+            return await (self._served(path, room, ROOM) if room is not None else self._own(path))
         target = path[len(MOUNT) :]
         if target in edge.desks:
             return await self._served(target, edge.desks[target])
@@ -184,12 +189,13 @@ class Exchange(Answering[web.StreamResponse]):
         if operation is None:
             raise Refused(404, "unknown route; the API is under /v1", code="unknown_route")
         self.route = "ops"
-        self._only("GET, HEAD")
+        self.only("GET, HEAD")
         response = await operation()
         self.status = response.status
         return response
 
-    def _only(self, methods: str) -> None:
+    def only(self, methods: str) -> None:
+        """Raises `Refused` (405) where the request has another method than these, separated by commas."""
         if self.request.method not in methods.split(", "):
             told = f"this page only answers {methods.partition(',')[0]}"
             raise Refused(405, told, code="method_not_allowed", headers=(("Allow", methods),))
@@ -205,12 +211,12 @@ class Exchange(Answering[web.StreamResponse]):
         self.call = call = call_of(target, request, caller, self.trace)
         return call, caller
 
-    async def _served(self, target: str, desk: Desk) -> web.StreamResponse:
+    async def _served(self, target: str, desk: Desk, methods: str = "POST") -> web.StreamResponse:
         """By a route of our own. Its errors look as they do where the client's other requests go."""
         self.route = desk.label
         if "anthropic-version" in self.request.headers and "/messages" in self.edge.doors:
             self.dialect = self.edge.doors["/messages"].dialect
-        self._only("POST")
+        self.only(methods)
         _, caller = await self._called(target)
         response = await desk.serve(self, await self._whole(caller), caller)
         self.status = response.status

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.vocabulary import Answer, Call, Trace, Warming
+from adapters.vocabulary import Answer, Call, Nearness, Trace, Warming
 
 log = logging.getLogger("warmgate.request")
 
@@ -81,10 +81,28 @@ def log_event(event: Event) -> None:
         "error": trace.error,
         "bytes_out": event.bytes_out,
         "warming": _warmed(trace.warming),
+        "semantic": _looked(trace.nearness),
         "session": None if event.session is None else event.session.name,
         "session_cost": None if event.session is None else event.session.dollars,
     }
     log.info("%s %s %d %s", event.method, event.route, event.status, event.source, extra={"event": facts})
+
+
+def _looked(nearness: Nearness | None) -> dict[str, Any] | None:
+    """Without the reason in words: it may quote the question."""
+    if nearness is None:
+        return None
+    return {
+        "mode": nearness.mode,
+        "outcome": nearness.outcome,
+        "why": nearness.why.partition(":")[0],
+        "entry": nearness.entry,
+        "similarity": nearness.similarity,
+        "score": nearness.score,
+        "threshold": nearness.threshold,
+        "ms": round(nearness.seconds * 1000, 2),
+        "spent": nearness.spent,
+    }
 
 
 def _warmed(warming: Warming | None) -> dict[str, Any] | None:

@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 from adapters.prices import Costs
 from adapters.usage import Usage
 from proxy.events import Event
+from proxy.metrics_semantic import near
 from proxy.metrics_warming import warmed
 
 ADDED = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5)
@@ -58,12 +59,13 @@ class Histogram:
 
 class Metrics(Collector):
     """`sizes` gives the store's statistics when scraped: level -> name -> number. `warming`: the
-    figures of the ledger, when scraped."""
+    figures of the ledger, when scraped, `semantic` those of audits."""
 
     def __init__(
         self,
         sizes: Callable[[], Mapping[str, Mapping[str, float]]],
         warming: Callable[[], Mapping[tuple[str, ...], float]] = dict,
+        semantic: Callable[[], Mapping[tuple[str, ...], float]] = dict,
     ) -> None:
         self.requests: dict[tuple[str, ...], float] = defaultdict(float)
         self.tokens: dict[tuple[str, ...], float] = defaultdict(float)
@@ -72,10 +74,11 @@ class Metrics(Collector):
         self.added, self.upstream, self.first = Histogram(ADDED), Histogram(UPSTREAM), Histogram(UPSTREAM)
         self.spent: dict[tuple[str, ...], float] = defaultdict(float)
         self.asked: dict[tuple[str, ...], float] = defaultdict(float)
+        self.near: dict[tuple[str, ...], float] = defaultdict(float)
         self.retries = self.unpriced = self.stored = self.in_flight = self.modified_bytes = self.dropped = 0
         self.unknown_events = 0
         self.sizes = sizes
-        self.warming = warming
+        self.warming, self.semantic = warming, semantic
         self.firsts: dict[str, Histogram] = {role: Histogram(UPSTREAM) for role in ROLES}
 
     def observe(self, event: Event) -> None:
@@ -85,6 +88,9 @@ class Metrics(Collector):
         read = event.call is not None and event.call.dialect is not None
         if read and event.source != "collapsed":  # those waited for an upstream that others asked
             self.added.observe(max(0.0, event.seconds - waited))
+        if trace.nearness is not None and trace.nearness.outcome:
+            self.near[(trace.nearness.outcome,)] += 1
+            self.dollars["spent", "embeddings"] += trace.nearness.spent
         if trace.saved:
             self.dollars["saved", event.source] += trace.saved
         if event.source != "upstream":
@@ -146,6 +152,7 @@ class Metrics(Collector):
             family.add_metric((role,), histogram.buckets(), histogram.sum)
         yield family
         yield from warmed(self.warming())
+        yield from near(self.semantic(), self.near)
         yield GaugeMetricFamily("warmgate_in_flight", "Requests being answered now.", value=self.in_flight)
         yield from self._levels()
 

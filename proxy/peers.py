@@ -21,7 +21,7 @@ log = logging.getLogger("warmgate")
 EVERY = 1.0
 """Seconds between two writings."""
 
-SHARED = ("l2",)
+SHARED = ("l2", "semantic")
 """Levels that all workers look at together: their sizes are the same seen from anywhere, their counters are not."""
 
 SIZES = ("entries", "bytes")
@@ -43,8 +43,10 @@ class State(msgspec.Struct):
     stores: dict[str, dict[str, float]]
 
 
-TABLES = ("requests", "tokens", "dollars", "unstored", "asked", "spent")
+TABLES = ("requests", "tokens", "dollars", "unstored", "asked", "spent", "near")
 NUMBERS = ("retries", "unpriced", "stored", "in_flight", "modified_bytes", "dropped", "unknown_events")
+FIGURES = ("warming", "semantic")
+"""Tables that others keep."""
 HISTOGRAMS = ("added", "upstream", "first")
 
 _decode = msgspec.msgpack.Decoder(State).decode
@@ -54,7 +56,8 @@ def state_of(metrics: Metrics) -> State:
     histograms: dict[str, Histogram] = {name: getattr(metrics, name) for name in HISTOGRAMS}
     histograms |= {f"first {role}": each for role, each in metrics.firsts.items()}
     return State(
-        {name: dict(getattr(metrics, name)) for name in TABLES} | {"warming": dict(metrics.warming())},
+        {name: dict(getattr(metrics, name)) for name in TABLES}
+        | {name: dict(getattr(metrics, name)()) for name in FIGURES},
         {name: getattr(metrics, name) for name in NUMBERS},
         {name: Buckets(list(each.counts), each.sum) for name, each in histograms.items()},
         {level: dict(figures) for level, figures in metrics.sizes().items()},
@@ -64,15 +67,16 @@ def state_of(metrics: Metrics) -> State:
 def together(states: list[State]) -> Metrics:
     """One set of metrics that is the sum of these."""
     stores: dict[str, dict[str, float]] = {}
-    warming: Table = {}
-    total = Metrics(lambda: stores, lambda: warming)
+    figures: dict[str, Table] = {name: {} for name in FIGURES}
+    total = Metrics(lambda: stores, lambda: figures["warming"], lambda: figures["semantic"])
     for state in states:
         for name in TABLES:
             table: Table = getattr(total, name)
             for key, value in state.tables[name].items():
                 table[key] += value
-        for key, value in state.tables["warming"].items():
-            warming[key] = warming.get(key, 0.0) + value
+        for name, table in figures.items():
+            for key, value in state.tables[name].items():
+                table[key] = table.get(key, 0.0) + value
         for name in NUMBERS:
             setattr(total, name, getattr(total, name) + state.numbers[name])
         for name, one in state.histograms.items():

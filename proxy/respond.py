@@ -11,7 +11,7 @@ from multidict import CIMultiDict
 from adapters.errors import Torn, Unfoldable
 from adapters.prices import Costs
 from adapters.sse import frame_of
-from adapters.vocabulary import Answer, Call, Dialect, Form, Reply, Trace, Warming
+from adapters.vocabulary import Answer, Call, Dialect, Form, Nearness, Reply, Trace, Warming
 from proxy.providers import DEFAULT
 
 EVENT_STREAM = "text/event-stream; charset=utf-8"
@@ -29,11 +29,12 @@ def headers_of(call: Call, reply: Reply, trace: Trace, seconds: float) -> CIMult
                 *reply.headers,
                 ("Server", SERVER),
                 ("Age", str(int(trace.age))),
-                ("Cache-Status", f"warmgate; hit; ttl={trace.ttl:.0f}{key}; detail={trace.source}"),
+                ("Cache-Status", f"warmgate; hit; ttl={trace.ttl:.0f}{key}; detail={trace.source}{_near(trace)}"),
                 ("X-Cache-Status", "hit"),
                 ("Server-Timing", f"warmgate;dur={seconds * 1000:.2f}"),
-                ("X-Warmgate-Cost", f"cost=0; saved={_money(trace.saved)}"),
+                ("X-Warmgate-Cost", f"cost={_money(trace.cost) if trace.cost else 0}; saved={_money(trace.saved)}"),
                 *((("X-Warmgate-Warning", "; ".join(lost)),) if lost else ()),
+                *((("X-Warmgate-Semantic", _served(trace.nearness)),) if trace.nearness is not None else ()),
             )
         )
     headers = CIMultiDict(reply.headers)
@@ -76,13 +77,26 @@ def _warmed(warming: Warming) -> str:
     return f"{warming.role}; shared={warming.shared}; expected={warming.expected}; waited={warming.waited:.3f}"
 
 
+def _near(trace: Trace) -> str:
+    nearness = trace.nearness
+    return f"; sim={nearness.similarity:.3f}" if nearness is not None and nearness.similarity is not None else ""
+
+
+def _served(nearness: Nearness) -> str:
+    """What feedback about this answer has to name, and how sure it was."""
+    score = "" if nearness.score is None else f"; score={nearness.score:.4f}"
+    return f"{nearness.outcome}; entry={nearness.entry}; sim={nearness.similarity or 0.0:.3f}{score}"
+
+
 STATUS_WORD = {"miss": "miss", "request": "refresh"}
 
 
 def _bill(trace: Trace) -> str:
-    """What this request cost, what of it was saved, and the cost again by class of tokens."""
-    total = f"cost={_money(trace.cost)}; saved={_money(trace.saved or 0.0)}"
-    lines = zip(Costs._fields, trace.costs or (), strict=False)
+    """What this request cost, what of it was saved, and the cost again by class of tokens, and for embeddings."""
+    spent = trace.nearness.spent if trace.nearness is not None else 0.0
+    cost = None if trace.cost is None else trace.cost + spent
+    total = f"cost={_money(cost)}; saved={_money(trace.saved or 0.0)}"
+    lines = [*zip(Costs._fields, trace.costs or (), strict=False), ("embeddings", spent)]
     return "; ".join([total, *[f"{name}={_money(dollars)}" for name, dollars in lines if dollars]])
 
 

@@ -116,7 +116,12 @@ def _routing(net: Network, translations: Sequence[Translation]) -> Routing:
         for name, upstream in net.upstreams.items()
     }
     rules = [
-        Rule(route.model, tuple(Way(way.upstream, way.send_as or "*") for way in ways(route)), route.warming or "")
+        Rule(
+            route.model,
+            tuple(Way(way.upstream, way.send_as or "*") for way in ways(route)),
+            route.warming or "",
+            route.semantic or "",
+        )
         for route in net.routes
     ]
     return Routing(peers, rules, DEFAULT, translations)

@@ -5,28 +5,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import re
-import sys
 from collections.abc import Mapping
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, TextIO
 
-import aiohttp
 import msgspec
 
 from adapters.edit import set_member
+from proxy.client import KEY, Unusable, ask, key_in, object_of, problem_in, read_body
 from proxy.config_value import SECONDS
 from proxy.fanout_bodies import APIS
 
-KEY = "OPENAI_API_KEY"
-WAIT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=660)
-"""Longer than the proxy itself waits for the first byte of a provider."""
-
 _SPAN = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)([a-z]*)")
-
-
-class Unusable(Exception):
-    """What was given can't be asked; the message says why."""
 
 
 def add_parser(parser: argparse.ArgumentParser) -> None:
@@ -47,15 +37,13 @@ def run(options: argparse.Namespace, env: Mapping[str, str], out: TextIO, err: T
     try:
         body = _body(options)
         headers = _headers(options, env)
-        status, answer = asyncio.run(_post(options.base_url.rstrip("/") + "/warm", headers, body))
+        status, answer = asyncio.run(ask("POST", options.base_url.rstrip("/") + "/warm", headers, body, "--base-url"))
     except Unusable as error:
         err.write(f"warmgate warm: {error}\n")
         return 2
-    told = _object(answer)
+    told = object_of(answer)
     if status != 200 or not isinstance(told.get("warmed"), bool):
-        problem = told.get("error")
-        why = problem.get("message") if isinstance(problem, dict) else None
-        err.write(f"warmgate warm: {options.base_url} answered {status}: {why or 'that is no proxy of this kind'}\n")
+        err.write(f"warmgate warm: {options.base_url} answered {status}: {problem_in(told)}\n")
         return 1
     if options.json:
         out.write(msgspec.json.encode(told).decode() + "\n")
@@ -66,13 +54,7 @@ def run(options: argparse.Namespace, env: Mapping[str, str], out: TextIO, err: T
 
 def _body(options: argparse.Namespace) -> bytes:
     """The file's own bytes in the form that names API and life; a file of that form is completed."""
-    raw = _read(options.file)
-    try:
-        decoded = msgspec.json.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Unusable(f"{options.file}: not JSON: {str(error).removeprefix('JSON is malformed: ')}") from None
-    if not isinstance(decoded, dict):
-        raise Unusable(f"{options.file}: a request body is a JSON object")
+    raw, decoded = read_body(options.file)
     wish = raw if "request" in decoded else b'{"request":%b}' % raw.strip()
     if options.api is not None:
         wish = set_member(wish, "api", msgspec.json.encode(options.api))
@@ -84,13 +66,6 @@ def _body(options: argparse.Namespace) -> bytes:
     return wish
 
 
-def _read(name: str) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-    except OSError as error:
-        raise Unusable(f"{name}: {error.strerror}") from None
-
-
 def _seconds(text: str) -> float:
     match = _SPAN.fullmatch(text)
     unit = SECONDS.get(match[2]) if match else None
@@ -100,37 +75,8 @@ def _seconds(text: str) -> float:
 
 
 def _headers(options: argparse.Namespace, env: Mapping[str, str]) -> dict[str, str]:
-    """A proxy in front of an engine may need no key; one that was named has to be there."""
-    headers = {"Content-Type": "application/json"}
-    key = env.get(options.api_key_env or KEY, "").strip()
-    if not key and options.api_key_env is not None:
-        raise Unusable(f"the environment has no variable {options.api_key_env}")
-    if any(not character.isprintable() for character in key):
-        raise Unusable(f"the variable {options.api_key_env or KEY} holds no key")
-    return headers | {"Authorization": f"Bearer {key}"} if key else headers
-
-
-async def _post(url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=WAIT) as session,
-            session.post(url, data=body, headers=headers, allow_redirects=False) as response,
-        ):
-            return response.status, await response.read()
-    except aiohttp.InvalidURL:
-        raise Unusable(f"--base-url: not a URL: {url!r}") from None
-    except aiohttp.ClientConnectorError:
-        raise Unusable(f"no proxy answers at {url}; is `warmgate serve` running?") from None
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise Unusable(f"{url}: {type(error).__name__}") from None
-
-
-def _object(answer: bytes) -> dict[str, Any]:
-    try:
-        told = msgspec.json.decode(answer)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return {}
-    return told if isinstance(told, dict) else {}
+    key = key_in(env, options.api_key_env)
+    return {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
 
 
 def _sentence(told: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ import sys
 from typing import Any, NamedTuple
 
 import aiohttp
+from bench_embedding import embedding
 from bench_fleet import Fleet, Generator, Server, cores, warmgate_missing
 from bench_memory import memory
 from bench_table import first_byte_table, table
@@ -162,6 +163,9 @@ def options() -> argparse.Namespace:
     parser.add_argument("--only", choices=[scenario.name for scenario in SCENARIOS], help="one scenario")
     parser.add_argument("--translation", action="store_true", help="what translation between the two APIs adds")
     parser.add_argument("--warming", action="store_true", help="what the gate adds to a request, and remembers")
+    parser.add_argument("--embedding", action="store_true", help="what a vector costs, alone and in company")
+    parser.add_argument("--semantic", action="store_true", help="lookups of the semantic cache, without the embedding")
+    parser.add_argument("--million", action="store_true", help="of --semantic: also at a million entries (2.5 GB)")
     parser.add_argument("--memory", action="store_true", help="unique keys: does memory stay flat?")
     parser.add_argument("--keys", type=int, default=200_000, help="of --memory")
     parser.add_argument("--contestant", default="warmgate-on", help="of --memory (ideal-hit is one that grows)")
@@ -170,8 +174,16 @@ def options() -> argparse.Namespace:
 
 def main() -> None:
     arguments = options()
+    if arguments.embedding:
+        embedding(3 if arguments.quick else 10)
+        return
     if arguments.warming:
         warming(5 if arguments.quick else 60)
+        return
+    if arguments.semantic:
+        from bench_semantic import semantic  # it takes FAISS, which the others do without
+
+        semantic(million=arguments.million, quick=arguments.quick)
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the fleet is ended then, too
     missing = warmgate_missing()

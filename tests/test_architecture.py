@@ -24,7 +24,6 @@ LINES, FUNCTION_LINES = 300, 50
 LONGER = {
     "adapters/vocabulary.py": "the one place where every value and protocol of the seam is explained",
     "adapters/openai_fold.py": "rules of one wire format, which only make sense side by side",
-    "cache/disk_store.py": "everything that the one thread does with its one connection",
     "proxy/config.py": "every setting there is, with its default and its meaning, in the order of the file",
     "proxy/config_value.py": "one reader for each kind of value that a setting may have",
     "proxy/importers.py": "one reader for each foreign format, none of which knows another",
@@ -70,8 +69,16 @@ DECIDING = (
     "adapters/spans.py",
     "adapters/question.py",
     "adapters/embedder.py",
+    "adapters/bert_graph.py",
+    "adapters/known_embedders.py",
+    "adapters/wordpieces.py",
     "cache/near.py",
     "cache/veto.py",
+    "cache/difference.py",
+    "proxy/cache_told.py",
+    "proxy/cache_wish.py",
+    "proxy/cache_words.py",
+    "cache/recent.py",
     "cache/verdict.py",
     "adapters/asking.py",
     "adapters/plain_text.py",
@@ -82,6 +89,11 @@ DECIDING = (
     "cache/breaker.py",
     "cache/budget.py",
     "cache/verified*.py",
+    "cache/slot.py",
+    "cache/clusters.py",
+    "cache/vectors.py",
+    "cache/phrase*.py",
+    "cache/guard*.py",
     "adapters/marking.py",
     "adapters/prompt_blocks.py",
     "adapters/warm_call*.py",
@@ -121,6 +133,7 @@ CATCHES_ALL = ("proxy/edge.py", "warming/keep_alive.py", "warming/hooks.py")
 around the hooks, which others write."""
 
 ELSEWHERE = "is a part of cache/disk.py and tested through it, in tests/cache/test_disk.py"
+SEMANTIC = "is a part of cache/semantic_store.py and tested through it, in tests/cache/test_semantic_{rows,store}.py"
 NOT_YET = "its tests are written apart from the others and not here yet"
 
 DECLARES = "nothing in it does anything: it declares values, protocols or errors"
@@ -130,6 +143,7 @@ WITHOUT_A_TEST_OF_ITS_OWN = {
     "adapters/question.py": DECLARES,
     "cache/near.py": DECLARES,
     "cache/verdict.py": DECLARES,
+    "cache/look.py": DECLARES,
     "adapters/errors.py": DECLARES,
     "adapters/prompt.py": DECLARES,
     "warming/options.py": DECLARES,
@@ -145,11 +159,17 @@ WITHOUT_A_TEST_OF_ITS_OWN = {
     "adapters/exchange.py": NOT_YET,
     "adapters/meter.py": NOT_YET,
     "adapters/vocabulary.py": NOT_YET,
+    "cache/disk_asking.py": ELSEWHERE,
     "cache/disk_check.py": ELSEWHERE,
     "cache/disk_files.py": ELSEWHERE,
     "cache/disk_store.py": ELSEWHERE,
     "cache/disk_thread.py": ELSEWHERE,
+    "cache/semantic_file.py": SEMANTIC,
+    "cache/semantic_thread.py": SEMANTIC,
+    "cache/semantic_writing.py": SEMANTIC,
+    "cache/slot.py": DECLARES,
     "cache/exact.py": NOT_YET,
+    "cache/if_cached.py": "tested with the exact cache, in tests/cache/test_exact.py, and through the proxy",
     "cache/keeping.py": "a part of the exact and of the semantic cache, tested with both",
     "cache/recall.py": "the same",
     "proxy/app.py": NOT_YET,

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from adapters.vocabulary import Clock
 from cache import disk_files as files
-from cache.disk_faults import DAMAGED, FAULTS, PASSING, Circuit, code_of
-
-T = TypeVar("T")
+from cache.disk_file import DiskFile
 
 log = logging.getLogger("warmgate.warming")
 
@@ -56,8 +53,6 @@ TRIM_EVERY = 64
 CHECK = 8
 """Bytes of the checksum in front of each row's edits."""
 
-ASIDE_MOST = 8
-
 
 class Row(NamedTuple):
     used: int
@@ -65,17 +60,23 @@ class Row(NamedTuple):
     edits: bytes
 
 
-class FrozenDisk:
+class FrozenDisk(DiskFile):
     """For one thread only. Rows beyond `rows` or `size` bytes are dropped, the longest unused first."""
 
     def __init__(self, path: Path, clock: Clock, *, rows: int, size: int, busy: float, retry_after: float) -> None:
-        self.path, self.clock, self.rows, self.size, self.busy = path, clock, rows, size, busy
-        self.faults = self.set_aside = self.damaged_rows = self.dropped = 0
-        self.opens = Circuit(f"open pruned edits {path}", clock, retry_after)
-        self.reads = Circuit(f"read pruned edits {path}", clock, retry_after)
-        self.writes = Circuit(f"write pruned edits {path}", clock, retry_after)
-        self._connection: sqlite3.Connection | None = None
-        self._identity: tuple[int, int] | None = None
+        super().__init__(
+            path,
+            "pruned edits",
+            "frozen_edits",
+            clock,
+            retry_after=retry_after,
+            busy=busy,
+            pragmas=PRAGMAS,
+            migrations=MIGRATIONS,
+            log=log,
+        )
+        self.rows, self.size = rows, size
+        self.damaged_rows = self.dropped = 0
         self._written = 0
 
     @property
@@ -100,79 +101,10 @@ class FrozenDisk:
         values = [(now, key, now) for key in keys]
         self._attempt(self.writes, lambda connection: _in_one(connection, TOUCH, values), None)
 
-    def close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(*FAULTS):
-                connection.close()
-
-    # Opening and failing, as in cache.disk_store
-
-    def _attempt(self, circuit: Circuit, deed: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
-        if not circuit.allows():
-            return otherwise
-        connection = self._connected()
-        if connection is None:
-            return otherwise
-        try:
-            result = deed(connection)
-        except FAULTS as error:
-            self._fault(circuit, error)
-            return otherwise
-        circuit.worked()
-        return result
-
     def _connected(self) -> sqlite3.Connection | None:
-        if self._connection is not None and files.identity(self.path) == self._identity:
-            return self._connection
-        self.close()  # another process has set it aside
-        if not self.opens.allows():
-            return None
-        try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with files.alone(self.path.parent):
-                self._open()
-        except FAULTS as error:
-            self.faults += 1
-            self.close()
-            self.opens.failed(str(error))
-            return None
-        self.opens.worked()
-        return self._connection
-
-    def _open(self) -> None:
-        files.begun(self._start, self.close, self._aside)
-
-    def _start(self) -> None:
-        self._connection = files.connect(self.path, self.busy, PRAGMAS, MIGRATIONS)
-        tables = self._connection.execute("SELECT name FROM sqlite_master WHERE name = 'frozen_edits'").fetchall()
-        if not tables:
-            self.close()
-            raise files.Stranger(f"{self.path} is a file of ours, but of another kind")
-        self._identity = files.identity(self.path)
-
-    def _fault(self, circuit: Circuit, error: BaseException) -> None:
-        self.faults += 1
-        code = code_of(error)
-        if self._connection is not None and code not in DAMAGED:
-            with suppress(sqlite3.Error):
-                self._connection.rollback()
-        if code in DAMAGED:
-            self.close()
-            with suppress(*FAULTS), files.alone(self.path.parent):
-                if files.identity(self.path) == self._identity:  # else another process has done it already
-                    self._aside("damaged", f"is damaged ({error})")
-            return
-        if code not in PASSING:
-            self.close()
-        circuit.failed(str(error))
-
-    def _aside(self, why: str, told: str) -> None:
-        if self.set_aside >= ASIDE_MOST:
-            raise OSError(f"{told}, like {self.set_aside} files before it")
-        target = files.set_aside(self.path, why, self.clock())
-        self.set_aside += 1
-        log.error("pruned edits %s %s: set aside as %s, starting empty", self.path, told, target.name)
+        if self._connection is not None and self.replaced:
+            self.close()  # another process has set it aside
+        return super()._connected()
 
     # Deeds
 

@@ -21,6 +21,7 @@ from adapters.vocabulary import Answer, Call, Controls, Form, Reply
 from cache.disk import Disk
 from cache.entry import Entry, Shape
 from cache.exact import Exact
+from cache.if_cached import IfCached
 from cache.key import key_of
 from cache.levels import Levels
 from cache.memory import Memory
@@ -409,7 +410,7 @@ async def test_namespaces_and_tenants_never_meet() -> None:
 
 
 async def test_only_if_cached_is_answered_from_memory_or_with_504() -> None:
-    at = scene()
+    at = scene(around=IfCached)
     only = Controls(only_if_cached=True)
     call, reply, body = await at.ask(controls=only)
     assert (reply.status, reply.source, call.trace.stored) == (504, "proxy", False)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -230,3 +231,77 @@ async def test_many_without_a_disk(which: str) -> None:
     assert await levels.get_many([key_of(1), key_of(2)]) == ({entry.key: (entry, "l1")} if kept else {})
     assert await levels.put_many([]) == []
     assert await levels.get_many([]) == {}
+
+
+async def test_looking_leaves_no_trace(tmp_path: Path) -> None:
+    clock = Clock()
+    async with both(tmp_path, clock) as (levels, memory, _):
+        memory.max_size = 2
+        one, two = entry_of(1, clock), entry_of(2, clock)
+        await levels.put(one)
+        await levels.put(two)
+        before = levels.stats()
+        assert await levels.look(one.key) == (one, "l1")
+        assert await levels.look(key_of(9)) is None
+        assert levels.stats() == before
+        await levels.put(entry_of(3, clock))  # the first is still the one not used for longest
+        assert [memory.holds(key_of(number)) for number in (1, 2, 3)] == [False, True, True]
+        before = levels.stats()
+        assert await levels.look(one.key) == (one, "l2")
+        assert not memory.holds(one.key)
+        assert levels.stats() == before
+        clock.tick(11)
+        assert await levels.look(two.key) == (two, "l2")
+        clock.tick(100)
+        assert await levels.look(two.key) is None
+
+
+async def test_keys_are_found_by_how_they_begin(tmp_path: Path) -> None:
+    clock = Clock()
+    async with both(tmp_path, clock) as (levels, memory, _):
+        entries = [replace(entry_of(number, clock), key=bytes([number]) * 32) for number in range(5)]
+        for entry in entries:
+            await levels.put(entry)
+        memory.delete(entries[0].key)
+        assert [levels.starting(entry.key[:8]) for entry in entries] == [[entry.key] for entry in entries]
+        assert len(levels.starting(b"")) == 5
+        assert levels.starting(b"nothing begins like this") == []
+    assert Levels(None, None).starting(b"") == []
+
+
+async def test_a_tenant_is_purged_from_both_and_nobody_else(tmp_path: Path) -> None:
+    clock = Clock()
+    async with both(tmp_path, clock) as (levels, memory, disk):
+        mine = [replace(entry_of(number, clock), tenant="mine") for number in range(4)]
+        other = replace(entry_of(9, clock), tenant="other")
+        for entry in (*mine, other):
+            await levels.put(entry)
+        memory.delete(mine[0].key)
+        await disk.delete(mine[1].key)
+        assert await levels.purge("mine") == 4
+        assert [await levels.get(entry.key) for entry in mine] == [None] * 4
+        assert await levels.get(other.key) == (other, "l1")
+        assert await disk.get(other.key) == other
+        assert await levels.purge("mine") == 0
+    assert await Levels(None, None).purge("mine") == 0
+    assert await Levels(Memory(10, 1 << 20, 10, clock), None).purge("mine") == 0
+
+
+async def test_what_another_worker_wrote_is_purged_too(tmp_path: Path) -> None:
+    clock = Clock()
+    async with both(tmp_path, clock) as (ours, _, disk), both(tmp_path, clock) as (theirs, _, _):
+        for number in range(200):
+            await theirs.put(replace(entry_of(number, clock), tenant="mine"))
+        assert await ours.purge("mine") == 100  # as many as the disk keeps
+        await disk.refresh()
+        assert disk.held() == []
+
+
+async def test_a_purge_that_the_disk_fails_says_so(tmp_path: Path) -> None:
+    clock = Clock()
+    async with both(tmp_path, clock) as (levels, memory, disk):
+        entry = replace(entry_of(1, clock), tenant="mine")
+        await levels.put(entry)
+        await disk.close()
+        assert await levels.purge("mine") is None
+        assert not memory.holds(entry.key)

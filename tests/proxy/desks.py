@@ -1,0 +1,139 @@
+"""The proxy with the doors of its cache, and a semantic cache that a test fills by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from adapters.vocabulary import Call
+from cache.entry import Entry, Shape
+from cache.exact import Exact
+from cache.items import Items
+from cache.look import Look
+from cache.near import Judgement, Near
+from cache.recent import Recent
+from cache.verdict import Opinion, Verdict
+from cache.veto import Veto
+from proxy.cache_desk import CacheDesk, Semantic
+from proxy.cache_notes import Notes
+from tests.fakes import Clock
+from tests.running import Proxy, proxy
+
+SCOPE = bytes(range(32))
+
+
+def layers_of(handler: Any) -> list[Any]:
+    """A handler and what it stands around."""
+    found = []
+    while handler is not None:
+        found.append(handler)
+        handler = getattr(handler, "inner", None)
+    return found
+
+
+class Store:
+    """Entries of a semantic cache: what of a store the doors see."""
+
+    def __init__(self) -> None:
+        self.entries: dict[int, tuple[bytes, Entry]] = {}
+        self.quarantined: set[int] = set()
+        self.observed: list[tuple[int, float, bool]] = []
+        self.judgements: list[Judgement] = []
+
+    def add(self, number: int, tenant: str, scope: bytes = SCOPE, key: bytes = b"k" * 32) -> None:
+        entry = Entry(key, tenant, "", "m", Shape.MESSAGE, 200, (), b"{}", True, None, None, 0.0, 1e12)
+        self.entries[number] = scope, entry
+
+    async def entry(self, id: int) -> Entry | None:
+        return self.entries[id][1] if id in self.entries else None
+
+    async def delete(self, id: int, tenant: str | None) -> bool:
+        return id in self.entries and self.entries.pop(id)[1].tenant == tenant
+
+    async def quarantine(self, id: int) -> bool:
+        self.quarantined.add(id)
+        return id in self.entries
+
+    async def purge(self, *, scope: bytes | None, tenant: str | None) -> int:
+        gone = [id for id, (where, entry) in self.entries.items() if entry.tenant == tenant and scope in (None, where)]
+        for id in gone:
+            del self.entries[id]
+        return len(gone)
+
+    async def observe(self, id: int, similarity: float, correct: bool) -> None:
+        self.observed.append((id, similarity, correct))
+
+    async def judged(self, judgement: Judgement) -> None:
+        self.judgements.append(judgement)
+
+
+NEAR = Near(123, 0.93, "How long is a marathon in miles?", 999_000.0, 1_003_600.0, ((0.9, True), (0.95, False)))
+REFUSED = Verdict(
+    None, "units: km / miles", None, 0.97, (Opinion(NEAR, None, (Veto("units", ("km",), ("miles",)),)),), 0.0001
+)
+
+
+class Layer:
+    """Says of every request what it was told to say."""
+
+    def __init__(self, look: Look) -> None:
+        self.look, self.calls = look, list[Call]()
+
+    async def explain(self, call: Call) -> Look:
+        self.calls.append(call)
+        return self.look
+
+
+class Doors:
+    """What a test may look at."""
+
+    def __init__(self, ours: Proxy, desk: CacheDesk, layer: Layer, store: Store) -> None:
+        self.ours, self.desk, self.layer, self.store = ours, desk, layer, store
+        self.heard: list[Judgement] = []
+
+    async def ask(
+        self, body: Any, path: str = "/cache/explain", method: str = "POST", key: str = "sk-one", **headers: str
+    ) -> tuple[int, Any]:
+        raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        named = {"Authorization": f"Bearer {key}"} | {name.replace("_", "-"): text for name, text in headers.items()}
+        async with self.ours.session.request(method, self.ours.root + path, data=raw, headers=named) as response:
+            return response.status, json.loads(await response.read())
+
+
+@asynccontextmanager
+async def doors(
+    upstream: str,
+    directory: Path | None = None,
+    config: str = "",
+    *,
+    semantic: bool = True,
+    look: Look | None = None,
+) -> AsyncIterator[Doors]:
+    """Wired as `proxy.app` wires them."""
+    look = look or Look("on", "", SCOPE.hex(), 7, REFUSED)
+    async with proxy(upstream, directory, config) as ours:
+        app = ours.app
+        edge, layer, store = app.edge, Layer(look), Store()
+        chat, embeddings = (layers_of(edge.doors[path].handler) for path in ("/chat/completions", "/embeddings"))
+        exact = next((each for each in chat if isinstance(each, Exact)), None)
+        items = next((each for each in embeddings if isinstance(each, Items)), None)
+        notes = Notes(Recent())
+        sinks: Any = edge.telling.sinks
+        sinks.append(notes.note)
+        desk = CacheDesk(
+            levels=app.levels,
+            exact=exact,
+            items=items,
+            semantic=None,
+            admission=app.upstreams.admission,
+            notes=notes,
+            wall=Clock(),
+        )
+        doors = Doors(ours, desk, layer, store)
+        desk.semantic = Semantic(layer, store, doors.heard.append) if semantic else None
+        rooms: Any = edge.rooms
+        rooms["cache"] = desk
+        yield doors
