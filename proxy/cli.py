@@ -1,4 +1,4 @@
-"""The command line: `warmgate serve | replay | explain | warm | savings | config | demo`."""
+"""The command line: `warmgate serve | replay | explain | warm | cache | semantic | savings | config | demo`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,24 @@ from importlib.metadata import version
 from pathlib import Path
 
 from adapters.tokenizer import TokenCounter
-from proxy import config_command, demo, explain, log, replay, savings, serve, warm_command
+from proxy import (
+    cache_command,
+    config_command,
+    demo,
+    explain,
+    log,
+    replay,
+    savings,
+    semantic_command,
+    serve,
+    warm_command,
+)
 from proxy.config import Settings
 from proxy.config_file import load, loads
 from proxy.config_problem import ConfigError
 from proxy.config_rules import secrets_of, stores_on_disk
 from proxy.pricing import prices_of
+from proxy.semantic_opening import opening
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,6 +66,10 @@ def _parser() -> argparse.ArgumentParser:
     warm = commands.add_parser("warm", help="put a prefix into the provider's prompt cache, and keep it there")
     warm_command.add_parser(warm)
     warm.set_defaults(run=lambda options: warm_command.run(options, os.environ, sys.stdout, sys.stderr))
+    cache_command.add(commands)
+    near = commands.add_parser("semantic", help="how good the semantic cache is, in figures; fit its verifier")
+    semantic_command.add(near.add_subparsers(title="commands", required=True, metavar="COMMAND"))
+    near.set_defaults(run=lambda options: semantic_command.run(options, opening(time.time), sys.stdout, sys.stderr))
     saved = commands.add_parser(
         "savings", help="what the warming of prompt caches saves and loses, by model and fan-out"
     )

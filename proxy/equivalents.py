@@ -94,10 +94,10 @@ async def equivalents(
 ) -> Equivalents:
     """Raises `ConfigError` where something is missing, with what to do about it."""
     given, prices = settings.cache.semantic, prices_of(settings, world.wall())
-    embedder = await embedder_for(settings, env, upstreams.router, upstreams.router.routing, prices)
+    embedder = await embedder_for(settings, env, upstreams.router, prices)
     verifier = verifier_for(given, env, embedder.identity)
     store = SemanticStore(
-        _path(settings, env),
+        semantic_path(settings, env),
         embedder.identity,
         embedder.dimension,
         max_size=given.max_size,
@@ -135,10 +135,8 @@ async def equivalents(
     return Equivalents(layer, store, embedder, audit)
 
 
-async def embedder_for(
-    settings: Settings, env: Mapping[str, str], router: Handler | None, routing: Routing | None, prices: Prices
-) -> Embedder:
-    """The embedder of the settings; raises `ConfigError`. `router` and `routing`: for one that is a provider's."""
+async def embedder_for(settings: Settings, env: Mapping[str, str], router: Handler | None, prices: Prices) -> Embedder:
+    """The embedder of the settings; raises `ConfigError`. `router`: for one that is a provider's."""
     given = settings.cache.semantic
     about = given.embedding
     spec = Spec(
@@ -190,7 +188,8 @@ def terms_of(given: Given, verifier: Verifier | None) -> Terms:
     return Terms(given.policy, given.similarity_threshold, threshold, given.max_error)
 
 
-def _path(settings: Settings, env: Mapping[str, str]) -> Path | None:
+def semantic_path(settings: Settings, env: Mapping[str, str]) -> Path | None:
+    """Where the store is; None where it is in memory only."""
     given = settings.cache.semantic.persistence_path
     if given is not None:
         return located(given, env)
