@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import NamedTuple, Protocol
 
@@ -20,10 +20,13 @@ from cache.breaker import Breaker, State
 from cache.budget import Budget
 from cache.entry import Entry, Shape
 from cache.judging import Judge
-from cache.near import Judgement, Near
+from cache.near import Judgement, Near, Tally
 
 RECENT = 1.0
 """Seconds for which a route's state is not worked out again; a judgement changes it at once."""
+
+MISSES = 1000
+"""For each hit that is remembered; more make no difference to any bound."""
 
 PATIENCE = 600.0
 """Seconds that an audit waits for its answer: nobody else does."""
@@ -54,7 +57,7 @@ class Case(NamedTuple):
 
 
 class Audit:
-    """`share`: of the served hits that are asked again, from 0 to 1. `chance` gives numbers from 0 to 1, `wall` Unix time."""
+    """`share`: of the served hits that are asked again, from 0 to 1. `chance` gives such numbers, `wall` Unix time."""
 
     def __init__(
         self,
@@ -101,13 +104,20 @@ class Audit:
             self._known.pop(judgement.route, None)
             self.breaker.told(judgement.route, self._wall(), judgement.entry)
 
-    def replay(self, judgements: list[Judgement]) -> None:
-        """Of an earlier process: a route that was open then must not serve now because nobody remembers."""
+    def replay(self, judgements: Sequence[Judgement], tallies: Mapping[str, Tally]) -> None:
+        """Of an earlier process: a route that was open then must not serve now because nobody remembers. Of requests
+        that were no hits only the number is known; they are spread evenly among the hits."""
+        owed: dict[str, float] = {}
         for each in judgements:
             if each.mode == "feedback":
                 self.heard(each)
                 continue
             self.breaker.looked(each.route, each.at, True)
+            tally = tallies.get(each.route, Tally(1, 1))
+            owed[each.route] = owed.get(each.route, 0.0) + (tally.lookups - tally.hits) / max(1, tally.hits)
+            for _ in range(min(int(owed[each.route]), MISSES)):
+                self.breaker.looked(each.route, each.at, False)
+            owed[each.route] %= 1.0
             if each.correct is not None:
                 self.breaker.judged(each.route, each.at, each.correct)
 

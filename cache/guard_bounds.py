@@ -25,7 +25,7 @@ def guard_bounds(a: Phrase, b: Phrase) -> Veto | None:
 
 
 def guard_sorting(a: Phrase, b: Phrase) -> Veto | None:
-    """A list that is to be sorted is not one in any order. By what, and which way, other guards and the verifier see."""
+    """A list that is to be sorted is not one in any order. By what, and which way, others see."""
     here, there = a.part(_sorted), b.part(_sorted)
     if bool(here) == bool(there):
         return None

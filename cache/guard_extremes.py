@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from cache.guard_lists import listed, table
 from cache.phrase import Phrase
 from cache.synonyms import Unit, units
@@ -35,7 +37,7 @@ def _pairs(phrase: Phrase) -> tuple[tuple[Unit, Unit], ...]:
     said = units(phrase)
     return tuple(
         (unit, behind)
-        for unit, behind in zip(said, said[1:], strict=False)
+        for unit, behind in pairwise(said)
         if _superlative(unit) and unit.stop == behind.start and not _superlative(behind)
     )
 

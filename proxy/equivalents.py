@@ -117,7 +117,7 @@ async def equivalents(
         chance=world.chance,
         wall=world.wall,
     )
-    audit.replay(await store.judgements(world.wall() - REMEMBERED))
+    audit.replay(await store.judgements(world.wall() - REMEMBERED), await store.tallies())
     options = Options(given.mode, given.candidates, given.context, asdict(given.ttl))
     layer = Semantic(
         inner,

@@ -2,9 +2,10 @@
 
     python scripts/train_verifier.py DATA [--date 2026-11-21] [more options of `warmgate semantic calibrate`]
 
-DATA is the directory with `semantic/pairs.jsonl.gz` and `semantic/stream.jsonl.gz`. The same data, code and date give
-the same file. The threshold is set on sources that were not learned from: what the packaged verifier meets is traffic
-that nobody has seen.
+DATA is the directory with `semantic/stream.jsonl.gz`. The same data, code and date give the same file. The threshold is
+set on sources that were not learned from: what the packaged verifier meets is traffic that nobody has seen. It learns
+from the stream alone, whose questions meet the neighbours that questions meet; the pairs beside it were chosen to be
+hard, and weights that were fitted to them too serve less at the same error (`--pairs` takes them in).
 """
 
 from __future__ import annotations
@@ -23,9 +24,8 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(__doc__ or "")
         return 2
     data = Path(arguments[0]) / "semantic"
-    files = ["--pairs", str(data / "pairs.jsonl.gz"), "--stream", str(data / "stream.jsonl.gz")]
-    chosen = ["--folds", "source", "--out", str(PACKAGED)]
-    return cli.main(["semantic", "calibrate", *files, *chosen, *arguments[1:]])
+    chosen = ["--stream", str(data / "stream.jsonl.gz"), "--folds", "source", "--out", str(PACKAGED)]
+    return cli.main(["semantic", "calibrate", *chosen, *arguments[1:]])
 
 
 if __name__ == "__main__":

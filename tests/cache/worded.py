@@ -1,4 +1,4 @@
-"""An embedder without a model: a text is the sum of its words, each a fixed direction. Near are texts of equal words."""
+"""An embedder without a model: a text is the sum of its words, each a fixed direction."""
 
 from __future__ import annotations
 
