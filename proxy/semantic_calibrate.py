@@ -4,7 +4,8 @@ The weights are a logistic regression over all examples (`cache.fitting`). The t
 stream protocol keeps wrong answers to the stated share of all requests, by the upper end of the 95% interval, and at
 which all higher ones do. There each question is scored by a model that was fitted without the questions of its class
 (five folds of classes), or of its source: the first says what the threshold does to traffic like that of the sets, the
-second what it does to traffic of another kind. Both are told, and either can be what the threshold is set on.
+second what it does to traffic of another kind. Both are told, and either can be what the threshold is set on; the
+model that is written, fitted to all, has to keep the bound besides.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ ODDS = tuple(STEP * step for step in range(36, -1, -1))
 """Thresholds that are tried, as log odds: from 0.9999 down to 0.5. Above the first that fails, finer steps are."""
 HOPELESS = 4.0
 """Below a threshold at which so many times the wrong answers that are allowed are given, nothing is tried."""
+WHOLE = "whole"
+"""What the model that is written does to the very questions it was fitted to. That alone would be no promise, but it
+has to keep the bound there, too."""
 NEVER = 2.0
 """A threshold that no score reaches."""
 
@@ -87,8 +91,9 @@ async def calibrate(
         scored = _scored(wish.folds, known, ready, reading, wish)
     except ValueError as error:
         raise SetError(f"too little to learn from: {error}") from None
-    points, threshold = await _lowest(scored, wish.max_error, progress)
-    tradeoffs = {wish.folds: points, **await _beside(known, ready, reading, wish, points, progress)}
+    itself = [Scored(stream, lambda *_: whole, wish.candidates) for stream in ready]
+    (points, own), threshold = await _lowest([scored, itself], wish.max_error, progress)
+    tradeoffs = {wish.folds: points, WHOLE: own, **await _beside(known, ready, reading, wish, points, progress)}
     at = NEVER if threshold is None else threshold
     served = [outcome for each in scored for outcome in await each.outcomes(at)]
     held_out = {}
@@ -130,17 +135,26 @@ async def _beside(
     return {other: found}
 
 
-async def _lowest(scored: Sequence[Scored], max_error: float, progress: Progress) -> tuple[list[Figures], float | None]:
-    """The trade-off, the highest threshold first, and the lowest of them that keeps the bound with all above it."""
-    points: list[Figures] = []
+async def _lowest(
+    groups: Sequence[Sequence[Scored]], max_error: float, progress: Progress
+) -> tuple[list[list[Figures]], float | None]:
+    """The trade-off of each group, the highest threshold first, and the lowest of them at which all groups keep the
+    bound, as they do at all above it."""
+    points: list[list[Figures]] = [[] for _ in groups]
+
+    async def tried(threshold: float) -> list[Figures]:
+        return [await _point(scored, threshold) for scored in groups]
+
     for place, odds in enumerate(ODDS):
         progress("thresholds", place, len(ODDS))
-        point = await _point(scored, _chance(odds))
-        if point["error_rate_upper95"] > max_error and _keeps(points, max_error):
-            finer = [_chance(odds + STEP - FINE * step) for step in range(1, round(STEP / FINE))]
-            points += [await _point(scored, threshold) for threshold in finer]
-        points.append(point)
-        if point["error_rate"] > HOPELESS * max_error:
+        found = await tried(_chance(odds))
+        if not _keeps(found, max_error) and all(_keeps(each, max_error) for each in points):
+            for step in range(1, round(STEP / FINE)):
+                for each, point in zip(points, await tried(_chance(odds + STEP - FINE * step)), strict=True):
+                    each.append(point)
+        for each, point in zip(points, found, strict=True):
+            each.append(point)
+        if found[0]["error_rate"] > HOPELESS * max_error:
             break
     return points, lowest(points, max_error)
 
@@ -149,14 +163,14 @@ def _keeps(points: Sequence[Figures], max_error: float) -> bool:
     return all(point["error_rate_upper95"] <= max_error for point in points)
 
 
-def lowest(points: Sequence[Figures], max_error: float) -> float | None:
-    """Of a trade-off, the highest threshold first: the last that keeps the bound with all before it, and serves
-    anything."""
+def lowest(tradeoffs: Sequence[Sequence[Figures]], max_error: float) -> float | None:
+    """Of trade-offs at the same thresholds, the highest first: the last at which each keeps the bound, as it does at
+    all before, and the first of them serves anything."""
     found = None
-    for point in points:
-        if point["error_rate_upper95"] > max_error:
+    for points in zip(*tradeoffs, strict=True):
+        if not _keeps(points, max_error):
             break
-        found = point["threshold"] if point["hits"] else found
+        found = points[0]["threshold"] if points[0]["hits"] else found
     return found
 
 

@@ -21,7 +21,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from proxy.semantic_calibrate import HOPELESS, Calibration, lowest
+from proxy.semantic_calibrate import HOPELESS, WHOLE, Calibration, lowest
 from proxy.semantic_figures import Figures
 from proxy.semantic_folds import Folds
 
@@ -74,7 +74,8 @@ def toml(found: Calibration, made: Made) -> str:
 def tradeoff(found: Calibration, made: Made) -> list[dict[str, float]]:
     """Bounds and what keeps them. Those far above the one that was asked for are left out: nothing was tried there."""
     bounds = sorted({made.max_error, *(bound for bound in BOUNDS if bound <= FURTHEST * made.max_error)})
-    kept = [(bound, lowest(found.tradeoffs[made.folds], bound)) for bound in bounds]
+    tried = [found.tradeoffs[made.folds], found.tradeoffs[WHOLE]]
+    kept = [(bound, lowest(tried, bound)) for bound in bounds]
     return [{"bound": bound, "threshold": threshold} for bound, threshold in kept if threshold is not None]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from proxy.semantic_calibrate import Calibration
+from proxy.semantic_calibrate import WHOLE, Calibration
 from proxy.semantic_calibration import Made
 from proxy.semantic_figures import Figures
 from proxy.semantic_vectors import Progress, silent
@@ -61,7 +61,7 @@ def write_calibration(found: Calibration, made: Made, out: TextIO) -> None:
     points = found.tradeoffs[made.folds]
     console.print(f"{made.embedder}: {found.examples:,} examples, {points[0]['n']:,} requests in streams")
     console.print()
-    for folds, told in (("class", "folds by class"), ("source", "folds by source")):
+    for folds, told in (("class", "folds by class"), ("source", "folds by source"), (WHOLE, "as written")):
         tried = [point for point in found.tradeoffs.get(folds, []) if point["hits"]]
         names = [f"{each['threshold']:.6f}{' *' * (each['threshold'] == found.threshold)}" for each in tried]
         if tried:

@@ -40,7 +40,7 @@ async def test_the_threshold_is_the_lowest_that_keeps_the_bound() -> None:
     assert found.threshold is not None
     assert found.names == ("similarity", "differing")
     assert found.fit.weights[0] >= 0 >= found.fit.weights[1]
-    assert set(found.tradeoffs) == {"class", "source"}
+    assert set(found.tradeoffs) == {"class", "source", "whole"}
     points = found.tradeoffs["class"]
     assert [each["threshold"] for each in points] == [each["threshold"] for each in found.tradeoffs["source"]]
     assert [each["threshold"] for each in points] == sorted((each["threshold"] for each in points), reverse=True)
@@ -66,7 +66,7 @@ async def test_equal_input_gives_equal_output() -> None:
 async def test_the_threshold_may_be_set_on_unseen_sources() -> None:
     streams = [traffic(300, 3), traffic(200, 4, "t")]
     by_class, by_source = await calibrated(streams), await calibrated(streams, folds="source")
-    assert by_source.threshold == lowest(by_source.tradeoffs["source"], 0.02)
+    assert by_source.threshold == lowest([by_source.tradeoffs["source"], by_source.tradeoffs["whole"]], 0.02)
     assert by_class.fit.weights.tobytes() == by_source.fit.weights.tobytes()
     same = {each["threshold"]: each for each in by_class.tradeoffs["source"]}
     assert all(same[each["threshold"]] == each for each in by_source.tradeoffs["source"] if each["threshold"] in same)
@@ -111,12 +111,23 @@ async def test_sets_that_are_too_small_say_so(streams: list[list[Prompt]], wish:
         await calibrated(streams, **wish)
 
 
+def test_all_trade_offs_have_to_keep_the_bound() -> None:
+    def points(*bounds: float) -> list[dict[str, Any]]:
+        return [
+            {"threshold": 0.9 - place / 10, "hits": 5, "error_rate_upper95": bound}
+            for place, bound in enumerate(bounds)
+        ]
+
+    assert lowest([points(0.01, 0.01, 0.03), points(0.01, 0.03, 0.01)], 0.02) == 0.9
+    assert lowest([points(0.03), points(0.01)], 0.02) is None
+
+
 def test_the_lowest_is_the_last_before_the_first_that_fails() -> None:
     def point(threshold: float, hits: int, bound: float) -> dict[str, Any]:
         return {"threshold": threshold, "hits": hits, "error_rate_upper95": bound}
 
     points = [point(0.9, 0, 0.01), point(0.8, 5, 0.01), point(0.7, 6, 0.03), point(0.6, 9, 0.01)]
-    assert lowest(points, 0.02) == 0.8
-    assert lowest(points, 0.03) == 0.6
-    assert lowest(points, 0.005) is None
-    assert lowest(points[:1], 0.02) is None
+    assert lowest([points], 0.02) == 0.8
+    assert lowest([points], 0.03) == 0.6
+    assert lowest([points], 0.005) is None
+    assert lowest([points[:1]], 0.02) is None

@@ -24,7 +24,7 @@ FOUND = Calibration(
     Fit(np.array([10.12345678, -0.0]), -8.0),
     0.8,
     77,
-    {"class": points(0, 2, 12), "source": points(0, 5, 20)},
+    {"class": points(0, 2, 12), "source": points(0, 5, 20), "whole": points(0, 1, 9)},
     {},
     {"a.b": figures([Outcome(False, False)])},
 )
