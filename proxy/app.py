@@ -13,8 +13,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from aiohttp import web
-
 from adapters.anthropic_messages import ANTHROPIC_MESSAGES
 from adapters.errors import Unfoldable
 from adapters.openai_chat import OPENAI_CHAT
@@ -37,24 +35,23 @@ from proxy.cache_desk import CacheDesk
 from proxy.cache_desk import Semantic as Answers
 from proxy.cache_notes import Notes
 from proxy.config import Settings
+from proxy.config_problem import ConfigError
 from proxy.config_rules import located, resolve_keys, store_path, stores_on_disk
 from proxy.conversations import Conversations
-from proxy.edge import Desk, Door, Edge, Operation
+from proxy.edge import Desk, Door, Edge
 from proxy.equivalents import Equivalents, equivalents
 from proxy.events import Event, Sink, log_event
 from proxy.fanout import FanoutDesk
-from proxy.metrics import CONTENT_TYPE, Metrics, exposition
+from proxy.metrics import Metrics
+from proxy.operations import operations
 from proxy.peers import Peers
 from proxy.record import Recorder
 from proxy.replay_facts import ROUTES
-from proxy.respond import SERVER
 from proxy.secret import install_secret
 from proxy.tenants import Managed, PassThrough, Tenancy
 from proxy.upstreams import Upstreams, World, connect
 from proxy.warm_door import WarmDesk
 from warming.several import Names, Several
-
-OURS = {"Server": SERVER}
 
 
 @dataclass(slots=True)
@@ -100,11 +97,8 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
     names = Names(time.time())
     talking: Handler = Several(upstreams.router, OPENAI_CHOICES, names, tasks)
     talking = IfCached(talking) if settings.cache.enabled else talking
-    near = None
-    if settings.cache.enabled and settings.cache.semantic.enabled and settings.cache.semantic.mode != "off":
-        near = await equivalents(settings, env, talking, upstreams, policy, world, tasks)
-        tasks.spawn(near.reembed(asyncio.sleep), endless=True)
-        talking = near.layer  # equivalent questions, allowed to refuse
+    near = await _near(settings, env, talking, upstreams, policy, world, tasks)
+    talking = near.layer if near is not None else talking  # equivalent questions, allowed to refuse
     exact = Exact(talking, levels, policy, upstreams.admission, time.time) if caches else None
     talking = shared(exact or talking, exact.peek if exact else _nothing, policy.cacheable)
 
@@ -112,11 +106,7 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
     items = Items(embedding, levels, upstreams.admission, time.time, max_item=kept.max_answer) if caches else None
     embedding = shared(items or embedding, items.peek if items else _nothing, _always)
 
-    sizes = (lambda: levels.stats() | {"semantic": near.store.stats()}) if near else levels.stats
-    metrics = Metrics(sizes, upstreams.layers.figures, near.figures if near else dict)
-    notes = Notes(Recent())
-    where = settings.record.dir
-    recorder = Recorder(located(where, env), started=time.time(), pid=os.getpid()) if where else None
+    metrics, notes, recorder = _metrics(levels, upstreams, near), Notes(Recent()), _recorder(settings, env)
     edge = Edge(
         {
             "/chat/completions": Door(OPENAI_CHAT, talking, "chat"),
@@ -133,20 +123,61 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
         clock=time.perf_counter,
         wall=time.time,
         desks=_desks(settings, upstreams, names, tasks, exact.holds if exact else _never, policy.cacheable),
-        rooms={
-            "cache": CacheDesk(
-                levels=levels,
-                exact=exact,
-                items=items,
-                semantic=Answers(near.layer, near.store, near.audit.heard) if near else None,
-                admission=upstreams.admission,
-                notes=notes,
-                wall=time.time,
-            )
-        },
+        rooms={"cache": _cache_desk(levels, exact, items, near, upstreams, notes)},
     )
-    edge.operations = _operations(settings, edge, metrics, _peers(peers, index, metrics, tasks))
+    edge.operations = operations(settings, edge, metrics, _peers(peers, index, metrics, tasks))
     return App(edge, levels, metrics, tasks, upstreams, recorder, near)
+
+
+async def _near(
+    settings: Settings,
+    env: Mapping[str, str],
+    inner: Handler,
+    upstreams: Upstreams,
+    policy: Policy,
+    world: World,
+    tasks: Tasks,
+) -> Equivalents | None:
+    if not (settings.cache.enabled and settings.cache.semantic.enabled):
+        return None
+    try:
+        near = await equivalents(settings, env, inner, upstreams, policy, world, tasks)
+    except ConfigError:
+        await upstreams.close()
+        raise
+    tasks.spawn(near.reembed(asyncio.sleep), endless=True)
+    return near
+
+
+def _metrics(levels: Levels, upstreams: Upstreams, near: Equivalents | None) -> Metrics:
+    def sizes() -> dict[str, dict[str, int]]:
+        return levels.stats() | ({"semantic": near.store.stats()} if near else {})
+
+    return Metrics(sizes, upstreams.layers.figures, near.figures if near else dict)
+
+
+def _recorder(settings: Settings, env: Mapping[str, str]) -> Recorder | None:
+    where = settings.record.dir
+    return Recorder(located(where, env), started=time.time(), pid=os.getpid()) if where else None
+
+
+def _cache_desk(
+    levels: Levels,
+    exact: Exact | None,
+    items: Items | None,
+    near: Equivalents | None,
+    upstreams: Upstreams,
+    notes: Notes,
+) -> CacheDesk:
+    return CacheDesk(
+        levels=levels,
+        exact=exact,
+        items=items,
+        semantic=Answers(near.layer, near.store, near.audit.heard) if near else None,
+        admission=upstreams.admission,
+        notes=notes,
+        wall=time.time,
+    )
 
 
 Eligible = Callable[[Call], bool]
@@ -253,24 +284,3 @@ def _peers(directory: Path | None, index: int, metrics: Metrics, tasks: Tasks) -
     peers = Peers(directory, index, metrics)
     tasks.spawn(peers.write_for_ever(asyncio.sleep), endless=True)
     return peers
-
-
-def _operations(settings: Settings, edge: Edge, metrics: Metrics, peers: Peers | None) -> dict[str, Operation]:
-    async def healthz() -> web.Response:
-        return web.json_response({"status": "ok"}, headers=OURS)
-
-    async def readyz() -> web.Response:
-        draining = edge.gate.draining
-        return web.json_response(
-            {"status": "draining" if draining else "ready"}, status=503 if draining else 200, headers=OURS
-        )
-
-    async def scrape() -> web.Response:
-        metrics.in_flight = edge.gate.in_flight
-        page = exposition(peers.all() if peers else metrics)
-        return web.Response(body=page, headers=OURS | {"Content-Type": CONTENT_TYPE})
-
-    pages: dict[str, Operation] = {"/healthz": healthz, "/readyz": readyz}
-    if settings.metrics.enabled:
-        pages["/metrics"] = scrape
-    return pages

@@ -96,6 +96,7 @@ def test_one_event_is_one_record_with_every_fact(caplog: pytest.LogCaptureFixtur
         "error": "",
         "bytes_out": 99,
         "warming": None,
+        "semantic": None,
         "session": None,
         "session_cost": None,
     }

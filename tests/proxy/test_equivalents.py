@@ -1,0 +1,176 @@
+"""The semantic cache as it is served: the default model, a real store, the official client, and the doors beside."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cache.decide import Terms
+from cache.verifier import Verifier
+from proxy.config_file import loads
+from proxy.config_problem import ConfigError
+from proxy.equivalents import embedder_for, terms_of, verifier_for
+from proxy.pricing import prices_of
+from tests.adapters import tiny_bert
+from tests.fakes import CHAT, KEY, answers, completion, provider
+from tests.running import Proxy, proxy
+
+ON = "cache: {semantic: {enabled: true, mode: 'on'}}"
+QUESTION, SAME = "How do I reset the password of my account?", "How can I reset my account's password?"
+
+
+def asked(text: str, **more: Any) -> dict[str, Any]:
+    return CHAT | {"messages": [{"role": "user", "content": text}]} | more
+
+
+@asynccontextmanager
+async def running(directory: Path | None, config: str = ON, text: str = "Paris.") -> AsyncIterator[tuple[Proxy, Any]]:
+    tiny_bert.default_model()
+    async with provider(answers(completion(text))) as fake, proxy(fake.base_url, directory, config) as ours:
+        yield ours, fake
+
+
+async def settled(ours: Proxy) -> None:
+    """When everything is kept that is to be kept."""
+    await ours.app.tasks.drain(10)
+
+
+async def test_an_equivalent_question_is_answered_and_says_so(tmp_path: Path) -> None:
+    async with running(tmp_path) as (ours, fake):
+        assert (await ours.chat(asked(QUESTION)))[1]["X-Cache-Status"] == "miss"
+        await settled(ours)
+        status, headers, body = await ours.chat(asked(SAME))
+        assert (status, fake.calls) == (200, 1)
+        assert json.loads(body)["choices"][0]["message"]["content"] == "Paris."
+        assert "; hit; " in headers["Cache-Status"]
+        assert "detail=semantic; sim=0.9" in headers["Cache-Status"]
+        assert headers["X-Warmgate-Semantic"].startswith("hit; entry=1; sim=0.9")
+        # A guess is never kept as an exact answer: the same question is looked at again.
+        again = (await ours.chat(asked(SAME)))[1]
+        assert "detail=semantic" in again["Cache-Status"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "How can I not reset my account's password?",
+        "How can I reset the passwords of my 2 accounts?",
+        "How can I reset your account's password?",
+        "How can I reset my account's password? Answer in French.",
+        "Why can I reset my account's password?",
+    ],
+)
+async def test_what_only_looks_alike_is_asked(other: str) -> None:
+    async with running(None) as (ours, fake):
+        await ours.chat(asked(QUESTION))
+        await settled(ours)
+        _, headers, _ = await ours.chat(asked(other))
+        assert fake.calls == 2
+        assert "X-Warmgate-Semantic" not in headers
+
+
+async def test_tenants_namespaces_and_opting_out(tmp_path: Path) -> None:
+    async with running(tmp_path) as (ours, fake):
+        await ours.chat(asked(QUESTION))
+        await settled(ours)
+        for more in ({"key": "sk-another"}, {"X_Warmgate_Semantic": "off"}, {"X_Warmgate_Similarity": "0.9999"}):
+            before = fake.calls
+            await ours.chat(asked(SAME), Cache_Control="no-store", **more)
+            assert fake.calls == before + 1
+        status, _, body = await ours.chat(asked(SAME), X_Warmgate_Similarity="1.5")
+        assert (status, json.loads(body)["error"]["param"]) == (400, "X-Warmgate-Similarity")
+
+
+async def test_it_outlives_the_process(tmp_path: Path) -> None:
+    tiny_bert.default_model()
+    async with provider(answers(completion())) as fake:
+        async with proxy(fake.base_url, tmp_path, ON) as ours:
+            await ours.chat(asked(QUESTION))
+            await settled(ours)
+        async with proxy(fake.base_url, tmp_path, ON) as ours:
+            assert "detail=semantic" in (await ours.chat(asked(SAME)))[1]["Cache-Status"]
+
+
+async def test_shadow_serves_nothing_and_metrics_tell(tmp_path: Path) -> None:
+    async with running(tmp_path, "cache: {semantic: {enabled: true}}") as (ours, fake):
+        for text in (QUESTION, SAME):
+            _, headers, _ = await ours.chat(asked(text))
+            await settled(ours)
+            assert "X-Warmgate-Semantic" not in headers
+        assert fake.calls == 2
+        async with ours.session.get(f"{ours.root}/metrics") as response:
+            page = await response.text()
+        assert 'warmgate_semantic_audits_total{what="judged"} 1.0' in page
+        assert 'warmgate_store{fact="entries",level="semantic"} 1.0' in page
+
+
+async def test_feedback_takes_an_answer_back(tmp_path: Path) -> None:
+    async with running(tmp_path) as (ours, fake):
+        await ours.chat(asked(QUESTION))
+        await settled(ours)
+        _, headers, _ = await ours.chat(asked(SAME))
+        entry = int(headers["X-Warmgate-Semantic"].split("entry=")[1].split(";")[0])
+        assert await _report(ours, entry, key="sk-somebody-else") == 404
+        assert await _report(ours, entry, key=KEY) == 200
+        before = fake.calls
+        await ours.chat(asked(SAME))
+        assert fake.calls == before + 1
+
+
+async def _report(ours: Proxy, entry: int, *, key: str) -> int:
+    named = {"Authorization": f"Bearer {key}"}
+    told = {"entry": entry, "correct": False}
+    async with ours.session.post(f"{ours.root}/cache/feedback", json=told, headers=named) as response:
+        return int(response.status)
+
+
+async def test_why_is_told_with_the_words(tmp_path: Path) -> None:
+    async with running(tmp_path) as (ours, _):
+        await ours.chat(asked(QUESTION))
+        await settled(ours)
+        other = asked("How can I not reset my account's password?")
+        named = {"Authorization": f"Bearer {KEY}"}
+        async with ours.session.post(f"{ours.root}/cache/explain", json=other, headers=named) as response:
+            told = await response.json()
+        assert "not" in json.dumps(told["semantic"])
+        assert "negation" in json.dumps(told["semantic"])
+
+
+# ---------------------------------------------------------------- what is missing at start
+
+
+def opened(config: str) -> tuple[Terms, Verifier]:
+    tiny_bert.default_model()
+    settings = loads(config, "test")
+    embedder = asyncio.run(embedder_for(settings, os.environ, None, prices_of(settings, 0.0)))
+    verifier = verifier_for(settings.cache.semantic, os.environ, embedder.identity)
+    assert verifier is not None
+    return terms_of(settings.cache.semantic, verifier), verifier
+
+
+@pytest.mark.parametrize(
+    ("semantic", "told"),
+    [
+        ("embedding: {model_dir: NOWHERE}", "cache.semantic.embedding"),
+        (f"embedding: {{sha256: '{'0' * 64}'}}", "sha256"),
+        ("embedding: {quantised: true}", "warmgate semantic calibrate"),
+        ("max_error: 0.00001", "as strict as"),
+        ("calibration: NOWHERE/none.toml", "can't be read"),
+    ],
+)
+def test_what_is_missing_is_told_with_what_to_do(tmp_path: Path, semantic: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        opened(f"cache: {{semantic: {{{semantic.replace('NOWHERE', str(tmp_path))}}}}}")
+
+
+def test_the_packaged_verifier_is_for_the_default_embedder() -> None:
+    terms, verifier = opened("")
+    assert terms.threshold == verifier.threshold(0.005) < 1
+    assert opened("cache: {semantic: {max_error: 0.01}}")[0].threshold < terms.threshold
