@@ -24,16 +24,17 @@ import aiohttp
 from rich.console import Console
 from rich.table import Table
 
-from proxy import demo_warming
+from proxy import demo_semantic, demo_warming
 from proxy.demo_clients import Row, all_clients, table
 from proxy.demo_ledger import Layer, Ledger
+from proxy.demo_semantic import Tried
 from proxy.demo_warming import Burst
 
 CONFIG = """\
 listen: {{port: 0}}
 upstream: {{base_url: simulated}}
 simulated: {{first_token: 0.15, tokens_per_second: 400}}
-cache: {{multi_level: {{l2: {{persistence_path: "{store}"}}}}}}
+cache: {{multi_level: {{l2: {{persistence_path: "{store}"}}}}, semantic: {{enabled: {semantic}, mode: "on"}}}}
 log: {{level: warning}}
 """
 
@@ -50,16 +51,26 @@ CROWD = 16
 def run(out: TextIO) -> int:
     """The exit code: 0 only if every check held."""
     began = time.perf_counter()
-    ledger, rows, fans = asyncio.run(_demo())
-    return report(ledger, rows, fans, time.perf_counter() - began, out)
+    missing = demo_semantic.missing()
+    ledger, rows, fans, tried = asyncio.run(_demo(semantic=not missing))
+    return report(ledger, rows, fans, tried, time.perf_counter() - began, out, missing)
 
 
-def report(ledger: Ledger, rows: list[Row], fans: list[Burst], seconds: float, out: TextIO) -> int:
+def report(
+    ledger: Ledger,
+    rows: list[Row],
+    fans: list[Burst],
+    tried: list[Tried],
+    seconds: float,
+    out: TextIO,
+    missing: str = "",
+) -> int:
     """Writes what was measured and what did not hold; the exit code."""
     console = Console(file=out, highlight=False)
     console.print(_table(ledger))
     console.print(table(rows))
     console.print(demo_warming.table(fans))
+    console.print(demo_semantic.table(tried) if tried else f"no semantic cache here: {missing}")
     for failure in ledger.failures:
         console.print(f"[red]failed[/red]: {failure}")
     verdict = "[red]not all of it held[/red]" if ledger.failures else "[green]all of it held[/green]"
@@ -67,11 +78,12 @@ def report(ledger: Ledger, rows: list[Row], fans: list[Burst], seconds: float, o
     return 1 if ledger.failures else 0
 
 
-async def _demo() -> tuple[Ledger, list[Row], list[Burst]]:
+async def _demo(*, semantic: bool) -> tuple[Ledger, list[Row], list[Burst], list[Tried]]:
     ledger, languages = Ledger(), Ledger()
+    tried: list[Tried] = []
     with tempfile.TemporaryDirectory(prefix="warmgate-demo-") as directory:
         config = Path(directory) / "demo.yaml"
-        config.write_text(CONFIG.format(store=Path(directory) / "answers.sqlite"))
+        config.write_text(CONFIG.format(store=Path(directory) / "answers.sqlite", semantic="false"))
         async with _proxy(config) as base_url:
             texts = await _conversations(ledger, base_url)
             await _repeats(ledger, base_url, texts)
@@ -84,8 +96,12 @@ async def _demo() -> tuple[Ledger, list[Row], list[Burst]]:
             rows = await all_clients(languages, base_url, lambda: _spent(base_url))
             async with _client(base_url) as client:
                 fans = await demo_warming.bursts(client, languages, lambda: _figures(base_url))
+        if semantic:
+            config.write_text(CONFIG.format(store=Path(directory) / "answers.sqlite", semantic="true"))
+            async with _proxy(config) as base_url, _client(base_url) as client:
+                tried = await demo_semantic.questions(client, languages, base_url, MODEL)
     ledger.failures += languages.failures
-    return ledger, rows, fans
+    return ledger, rows, fans, tried
 
 
 @asynccontextmanager

@@ -184,6 +184,7 @@ WITHOUT_A_TEST_OF_ITS_OWN = {
     "proxy/demo.py": NOT_YET,
     "proxy/demo_clients.py": "a part of the demo, tested as a whole in tests/proxy/test_demo.py",
     "proxy/demo_ledger.py": "the same",
+    "proxy/demo_semantic.py": "the same",
     "proxy/demo_warming.py": "the same",
     "proxy/operations.py": "tested through the proxy, in tests/proxy/test_edge.py",
     "proxy/reading.py": NOT_YET,

@@ -84,7 +84,7 @@ def test_the_exit_code_is_that_of_the_ledger(held: bool) -> None:
     ledger, out = demo.Ledger(), io.StringIO()
     ledger.expect(True, "this held")
     ledger.expect(held, "the moon is made of cheese")
-    assert demo.report(ledger, [], [], 1.25, out) == (0 if held else 1)
+    assert demo.report(ledger, [], [], [], 1.25, out) == (0 if held else 1)
     assert ("failed: the moon is made of cheese" in out.getvalue()) is not held
     assert "this held" not in out.getvalue()
     assert ("not all of it held" in out.getvalue()) is not held
