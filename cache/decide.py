@@ -11,8 +11,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from cachetools import LRUCache
 
-from adapters.embedder import Embedder
+from adapters.embedder import Embedder, Matrix
 from adapters.errors import EmbeddingError
 from cache.features import Likeness, Pair, crowding, features, unknown
 from cache.guards import veto, vetoes
@@ -29,6 +30,9 @@ NEAR = 4
 
 WORDS = 64
 """Words that are looked up for one question at most."""
+
+REMEMBERED = 8192
+"""Words whose vectors are remembered: 12 MB of them. Traffic on one subject has the same words again and again."""
 
 Alike = Mapping[tuple[str, str], float]
 
@@ -54,6 +58,7 @@ class Decide:
         self, verifier: Verifier | None, embedder: Embedder, terms: Terms, chance: Callable[[], float]
     ) -> None:
         self.verifier, self.embedder, self.terms, self.chance = verifier, embedder, terms, chance
+        self._words: LRUCache[str, Matrix] = LRUCache(REMEMBERED)
         if verifier is None and terms.policy != "static":
             raise ValueError(f"the policy {terms.policy} needs a verifier")
 
@@ -67,10 +72,13 @@ class Decide:
         """
         question, crowd = Phrase(text), crowding([each.similarity for each in near])
         least = max(self.terms.floor, floor or 0.0)
-        against = vetoes if thorough else _first
-        looked = [
-            self._opinion(Pair(question, _phrase(each.text), each.similarity, crowd), each, against) for each in near
-        ]
+        looked = []
+        for each in near:
+            if each.similarity < least and not thorough:
+                looked.append(Opinion(each, None))  # nothing could make it good enough
+                continue
+            pair = Pair(question, _phrase(each.text), each.similarity, crowd)
+            looked.append(self._opinion(pair, each, vetoes if thorough else _first))
         alike, spent = await self._alike(question, crowd, looked)
         if alike:
             looked = [self._again(question, crowd, opinion, alike) for opinion in looked]
@@ -109,16 +117,26 @@ class Decide:
             pair = Pair(question, _phrase(near.text), near.similarity, crowd)
             if (self._score(pair, _the_same) or 0.0) >= self.terms.threshold:
                 pairs |= unknown(pair)
-        words = sorted({word for pair in pairs for word in pair})
+        words = {word for pair in pairs for word in pair}
+        missing = sorted(words - self._words.keys())
         if not words or len(words) > WORDS:
             return {}, 0.0
-        try:
-            embedded = await self.embedder.embed(words)
-        except EmbeddingError:
-            return {}, 0.0
-        vectors = dict(zip(words, embedded.vectors, strict=True))
-        alike = {(one, other): float(np.dot(vectors[one], vectors[other])) for one, other in pairs}
-        return alike, embedded.cost or 0.0
+        spent = 0.0
+        if missing:
+            try:
+                embedded = await self.embedder.embed(missing)
+            except EmbeddingError:
+                return {}, 0.0
+            self._words.update(zip(missing, embedded.vectors, strict=True))
+            spent = embedded.cost or 0.0
+        # Some may be gone already, if others were looked up meanwhile.
+        known = {word: vector for word in words if (vector := self._words.get(word)) is not None}
+        alike = {
+            (one, other): float(np.dot(known[one], known[other]))
+            for one, other in pairs
+            if one in known and other in known
+        }
+        return alike, spent
 
     def _against(self, opinion: Opinion, floor: float) -> str:
         """Why this entry is not served; empty where it is."""

@@ -17,7 +17,7 @@ import pytest
 from adapters.openai_chat import OPENAI_CHAT
 from adapters.sse import Frame
 from adapters.usage import Usage
-from adapters.vocabulary import PLAIN, Answer, Call, Reply, Trace, Warming
+from adapters.vocabulary import PLAIN, Answer, Call, Nearness, Reply, Trace, Warming
 from cache.controls import MEMBERS, controls_of
 from cache.key import IGNORED, STEERING_HEADERS
 from proxy import savings
@@ -84,7 +84,7 @@ def emitted() -> set[str]:
     body = b'{"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}'
     reply = Reply.whole(200, (), body, source="upstream", answer=Answer(OPENAI_CHAT, body=body))
     call = Call("POST", "/chat/completions", {}, body, dialect=OPENAI_CHAT, key=b"k")
-    hit = Trace(source="l1", age=1.0, ttl=2.0)
+    hit = Trace(source="semantic", age=1.0, ttl=2.0, nearness=Nearness("on", "hit", "", 1, 0.9, 0.99))
     miss = Trace("upstream", "miss", modified_bytes=1, usage=Usage(1), upstream="anthropic", warnings=("n: dropped",))
     miss.warming = Warming("follower")
     lines = [*headers_of(call, reply, hit, 0.1), *headers_of(call, reply, miss, 0.1), *error_headers()]
@@ -105,7 +105,7 @@ def test_every_script_named_can_be_run() -> None:
 
 def test_there_are_commands_of_every_kind() -> None:
     kinds = {command.split()[0] for command in commands()}
-    assert kinds == {"serve", "replay", "explain", "warm", "savings", "config"}
+    assert kinds == {"serve", "replay", "explain", "warm", "cache", "semantic", "savings", "config"}
 
 
 @pytest.mark.parametrize("command", commands())
@@ -155,8 +155,9 @@ def test_every_metric_is_named_and_every_one_named_is_exported() -> None:
 
 def test_the_labels_of_every_metric_are_told() -> None:
     figures: dict[tuple[str, ...], float] = {}
-    metrics = Metrics(lambda: {"l1": {"hits": 1}}, lambda: figures)
-    two, one = (metrics.tokens, metrics.dollars, metrics.asked), (metrics.unstored, metrics.spent)
+    near: dict[tuple[str, ...], float] = {("audit", "judged"): 1.0, ("dollars", "audits"): 1.0, ("open", "x"): 1.0}
+    metrics = Metrics(lambda: {"l1": {"hits": 1}}, lambda: figures, lambda: near)
+    two, one = (metrics.tokens, metrics.dollars, metrics.asked), (metrics.unstored, metrics.spent, metrics.near)
     for table, labels in ((metrics.requests, 3), *((each, 2) for each in two), *((each, 1) for each in one)):
         table[("x",) * labels] = 1.0
     told = {first_quoted(row).removesuffix("_total"): row[1] for row in rows("Operations")}

@@ -105,6 +105,8 @@ async def test_words_are_looked_up_only_where_they_can_decide() -> None:
     assert asked == []  # never over it
     await decided("Rent a kayak in Bergen", [near(1, "Rent a canoe in Bergen", 0.96)], decide)
     assert asked == [["canoe", "kayak"]]
+    await decided("Rent a kayak in Rome", [near(1, "Rent a canoe in Rome", 0.96)], decide)
+    assert len(asked) == 1  # and remembered
 
 
 async def test_words_that_cannot_be_looked_up_are_not_alike() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,12 +61,23 @@ class Scene:
         return self.store.stats()["entries"]
 
 
+OPEN: list[SemanticStore] = []
+
+
+@pytest.fixture(autouse=True)
+async def _closed() -> AsyncIterator[None]:
+    yield
+    while OPEN:
+        await OPEN.pop().close()
+
+
 async def scene(
     mode: str = "on", *, terms: Terms = TERMS, around: Any = None, share: float = 0.0, **options: Any
 ) -> Scene:
     clock, script, embedder, admission, tasks = Clock(), Script(), Worded(), Admission(), Tasks()
     store = SemanticStore(None, embedder.identity, DIMENSION, max_size=100, max_bytes=1 << 20, clock=clock)
     await store.open()
+    OPEN.append(store)
     inner: Handler = around(script) if around else script
     decide = Decide(VERIFIER, embedder, terms, lambda: 0.5)
     audit = Audit(

@@ -93,6 +93,10 @@ def test_the_text_is_what_prometheus_reads() -> None:
         "warmgate_pruning_hooks": "counter",
         "warmgate_warming_dollars": "gauge",
         "warmgate_tenant_net_dollars": "gauge",
+        "warmgate_semantic_requests": "counter",
+        "warmgate_semantic_audits": "counter",
+        "warmgate_semantic_dollars": "counter",
+        "warmgate_semantic_open": "gauge",
         "warmgate_warming_first_frame_seconds": "histogram",
     }
     assert all(family.documentation for family in families.values())
