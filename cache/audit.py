@@ -8,6 +8,7 @@ answers; and to the entry, which is not served again once its answer was wrong.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -21,6 +22,8 @@ from cache.budget import Budget
 from cache.entry import Entry, Shape
 from cache.judging import Judge
 from cache.near import Judgement, Near, Tally
+
+log = logging.getLogger("warmgate.cache")
 
 RECENT = 1.0
 """Seconds for which a route's state is not worked out again; a judgement changes it at once."""
@@ -80,13 +83,19 @@ class Audit:
         self.dollars = 0.0
         """That all of it has cost."""
         self._known: dict[str, tuple[float, bool]] = {}
+        self._told: set[str] = set()
+        """Routes that were said to be open."""
 
     def serves(self, route: str) -> bool:
         """Whether the breaker lets this route answer from memory."""
         now = self._wall()
         until, serves = self._known.get(route, (0.0, True))
         if not now < until <= now + RECENT:
-            serves = self.breaker.state(route, now).serves
+            state = self.breaker.state(route, now)
+            if state.serves is (route in self._told):
+                (self._told.discard if state.serves else self._told.add)(route)
+                log.warning("%s: %s", route[:128], state)
+            serves = state.serves
             self._known[route] = now + RECENT, serves
         return serves
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from cachetools import LRUCache
@@ -51,13 +51,35 @@ class Terms(NamedTuple):
     """Share of requests that may be answered wrong; for `verified`."""
 
 
+class Pairs(Protocol):
+    """A model that reads two questions together (`adapters.cross_encoder`)."""
+
+    async def score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+        """0 to 1, in their order; raises `EmbeddingError`."""
+
+
+class Grey(NamedTuple):
+    """What is asked where the verifier's score is below its threshold, and not far."""
+
+    pairs: Pairs
+    floor: float
+    """The least score of the verifier."""
+    threshold: float
+    """What the other model's has to reach."""
+
+
 class Decide:
     """`chance` gives numbers from 0 to 1; only the policy `verified` draws them."""
 
     def __init__(
-        self, verifier: Verifier | None, embedder: Embedder, terms: Terms, chance: Callable[[], float]
+        self,
+        verifier: Verifier | None,
+        embedder: Embedder,
+        terms: Terms,
+        chance: Callable[[], float],
+        grey: Grey | None = None,
     ) -> None:
-        self.verifier, self.embedder, self.terms, self.chance = verifier, embedder, terms, chance
+        self.verifier, self.embedder, self.terms, self.chance, self.grey = verifier, embedder, terms, chance, grey
         self._words: LRUCache[str, Matrix] = LRUCache(REMEMBERED)
         if verifier is None and terms.policy != "static":
             raise ValueError(f"the policy {terms.policy} needs a verifier")
@@ -87,6 +109,8 @@ class Decide:
             return Verdict(why="nothing near", threshold=self._threshold, spent=spent)
         best = opinions[0]
         why = self._against(best, least)
+        if why and await self._read_together(text, best, least):
+            why = ""
         return Verdict(None if why else best.near, why, best.score, self._threshold, tuple(opinions), spent)
 
     @property
@@ -137,6 +161,18 @@ class Decide:
             if one in known and other in known
         }
         return alike, spent
+
+    async def _read_together(self, text: str, best: Opinion, floor: float) -> bool:
+        """Whether the second model takes what the verifier left open; never what a guard refused."""
+        grey, score = self.grey, best.score
+        open_to_it = self.terms.policy == "calibrated" and not best.vetoes and best.near.similarity >= floor
+        if grey is None or not open_to_it or score is None or not score >= grey.floor:
+            return False
+        try:
+            (together,) = await grey.pairs.score([(text, best.near.text)])
+        except EmbeddingError:
+            return False
+        return together >= grey.threshold
 
     def _against(self, opinion: Opinion, floor: float) -> str:
         """Why this entry is not served; empty where it is."""

@@ -35,8 +35,8 @@ FEATURES = {"similarity": 1, "crowding": -1, "matched": 1, "alike": 1, "head": 1
 
 CROWD = 4
 """Which neighbour tells the crowding."""
-UNKNOWN_CROWD = 0.6
-"""Where a scope has fewer entries: as among questions on one subject."""
+UNKNOWN_CROWD = 0.75
+"""Where a scope has fewer entries, so that nothing tells: as in a crowded one."""
 
 SYNONYM = 0.95
 """Likeness of two words of one group: nearly the same, for no two words always are."""

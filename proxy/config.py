@@ -273,6 +273,22 @@ class Embedding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Seconds for one embedding; later, the lookup is a miss."""
 
 
+class CrossEncoder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A second model, which reads both questions together where the verifier is not sure enough."""
+
+    model: Text | None = None
+    """Its name, such as `cross-encoder/quora-distilroberta-base`. Null: none."""
+    kind: Literal["onnx", "sentence-transformers"] = "onnx"
+    model_dir: Directory | None = None
+    """Its files. Null: the Hugging Face hub's cache on this machine."""
+    sha256: Text | None = None
+    """Of the file with the weights."""
+    grey: Annotated[float, Meta(ge=0, le=1)] = 0.8
+    """The least score of the verifier that is put to it. Guards stay final."""
+    threshold: Annotated[float, Meta(gt=0, le=1)] = 0.99
+    """What its own score has to reach. Nobody has calibrated it: look at `warmgate semantic evaluate` first."""
+
+
 class Audit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How it is found out whether equivalent answers are right."""
 
@@ -314,6 +330,7 @@ class Semantic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `warmgate semantic calibrate` wrote. Null: what comes with the program, for its default embedder."""
     embedding_model: Text = "sentence-transformers/all-MiniLM-L6-v2"
     embedding: Embedding = Embedding()
+    cross_encoder: CrossEncoder = CrossEncoder()
     candidates: Count = 4
     """Entries near a question that are looked at."""
     max_size: Count = 100_000

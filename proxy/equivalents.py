@@ -10,6 +10,7 @@ from pathlib import Path
 
 from msgspec.structs import asdict
 
+from adapters.cross_encoder import ScorerSpec, scorer_of
 from adapters.embedder import Embedder, EmbedderUnavailable
 from adapters.embedders import Remote, Spec, embedder_of
 from adapters.embedding_batches import Limits
@@ -23,7 +24,7 @@ from adapters.vocabulary import Call, Handler, Reply, Route, Sleep, Way
 from cache.audit import Audit
 from cache.breaker import Breaker
 from cache.budget import Budget
-from cache.decide import Decide, Terms
+from cache.decide import Decide, Grey, Terms
 from cache.judging import Judge, Likeness, Model
 from cache.policy import Policy
 from cache.semantic import Options, Semantic
@@ -123,7 +124,7 @@ async def equivalents(
         inner,
         store,
         embedder,
-        Decide(verifier, embedder, terms_of(given, verifier), world.chance),
+        Decide(verifier, embedder, terms_of(given, verifier), world.chance, await grey_for(given, env)),
         audit,
         policy,
         upstreams.admission,
@@ -160,6 +161,19 @@ async def embedder_for(settings: Settings, env: Mapping[str, str], router: Handl
         return await asyncio.to_thread(embedder_of, spec, remote, env)
     except EmbedderUnavailable as error:
         raise ConfigError([Problem((*TRAIL, "embedding"), str(error))]) from error
+
+
+async def grey_for(given: Given, env: Mapping[str, str]) -> Grey | None:
+    """The second model of the settings, if there is one; raises `ConfigError`."""
+    about = given.cross_encoder
+    if about.model is None:
+        return None
+    model_dir = str(located(about.model_dir, env)) if about.model_dir else None
+    spec = ScorerSpec(about.model, about.kind, model_dir, about.sha256)
+    try:
+        return Grey(await asyncio.to_thread(scorer_of, spec, env), about.grey, about.threshold)
+    except EmbedderUnavailable as error:
+        raise ConfigError([Problem((*TRAIL, "cross_encoder"), str(error))]) from error
 
 
 def verifier_for(given: Given, env: Mapping[str, str], identity: str) -> Verifier | None:

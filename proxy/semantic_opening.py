@@ -14,7 +14,7 @@ import numpy as np
 from adapters.embedder import Embedder, Matrix
 from adapters.errors import EmbeddingError
 from adapters.vocabulary import Clock
-from cache.decide import Decide, Terms
+from cache.decide import Decide, Grey, Terms
 from cache.features import FEATURES, Pair, crowding, features, unknown
 from cache.guards import veto
 from cache.phrase import Phrase
@@ -23,7 +23,7 @@ from cache.verifier import Verifier
 from proxy.config import Settings
 from proxy.config_file import load
 from proxy.config_problem import ConfigError, Problem
-from proxy.equivalents import embedder_for, semantic_path, terms_of, verifier_for
+from proxy.equivalents import embedder_for, grey_for, semantic_path, terms_of, verifier_for
 from proxy.pricing import prices_of
 from proxy.semantic_command import Means, Opening, Stored
 from proxy.semantic_examples import Asked, Reading, Row
@@ -54,10 +54,13 @@ def _means(options: argparse.Namespace, clock: Clock) -> Means:
     embedder = asyncio.run(embedder_for(settings, os.environ, None, prices_of(settings, clock())))
     # What is to be calibrated has no verifier yet.
     verifier = None if options.semantic == "calibrate" else verifier_for(given, os.environ, embedder.identity)
-    return Means(embedder, _deciding(verifier, embedder, terms_of(given, verifier)), _reading(embedder))
+    grey = asyncio.run(grey_for(given, os.environ))
+    return Means(embedder, _deciding(verifier, embedder, terms_of(given, verifier), grey), _reading(embedder))
 
 
-def _deciding(verifier: Verifier | None, embedder: Embedder, terms: Terms) -> Callable[[float | None], Decide]:
+def _deciding(
+    verifier: Verifier | None, embedder: Embedder, terms: Terms, grey: Grey | None
+) -> Callable[[float | None], Decide]:
     def at(threshold: float | None) -> Decide:
         if threshold is None:
             wanted = terms
@@ -66,7 +69,7 @@ def _deciding(verifier: Verifier | None, embedder: Embedder, terms: Terms) -> Ca
         else:
             wanted = terms._replace(threshold=threshold)
         # Without chance: what is learned of an entry needs answers, of which a labelled set has none.
-        return Decide(verifier, embedder, wanted, lambda: 1.0)
+        return Decide(verifier, embedder, wanted, lambda: 1.0, grey)
 
     return at
 

@@ -208,15 +208,19 @@ async def test_a_state_is_looked_up_once_a_second() -> None:
     assert not at.audit.serves(CASE.route)
 
 
-async def test_what_somebody_reports_counts_at_once() -> None:
+async def test_what_somebody_reports_counts_at_once(caplog: pytest.LogCaptureFixture) -> None:
     at = scene(feedback=2)
     assert at.audit.serves(CASE.route)
+    assert caplog.records == []
     told = Judgement(at.clock.now, CASE.route, "feedback", 1, 0.9, None, False)
     at.audit.heard(told)
     at.audit.heard(told._replace(entry=2, correct=True))
     assert at.audit.serves(CASE.route)
     at.audit.heard(told._replace(entry=3))
     assert not at.audit.serves(CASE.route)
+    at.clock.tick(5)
+    assert not at.audit.serves(CASE.route)
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == [CASE.route]
 
 
 async def test_a_new_process_remembers_what_the_last_one_found() -> None:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from cache.decide import Decide, Terms
+from adapters.errors import EmbeddingError
+from cache.decide import Decide, Grey, Terms
 from cache.near import Near, Observed
 from cache.verdict import Verdict
 from cache.verifier import Verifier
@@ -152,3 +153,40 @@ async def test_what_was_learned_of_an_entry_counts_with_the_policy_verified() ->
     assert "to be asked with chance" in burnt.why
     # Drawn low, it is asked for although nothing speaks against it.
     assert (await decided(question, [near(1, text, 0.97)], deciding(terms, sure, chance=-1.0))).served is None
+
+
+class Pairs:
+    """Reads two questions together and says what it is told to."""
+
+    def __init__(self, score: float = 0.999) -> None:
+        self.said, self.failing, self.asked = score, "", 0
+
+    async def score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+        self.asked += 1
+        if self.failing:
+            raise EmbeddingError(self.failing)
+        return [self.said] * len(pairs)
+
+
+GREY = [near(1, "Which trains cross the plains?", 0.9)]
+ASKED = "Which rivers cross the desert?"
+
+
+async def test_a_second_model_decides_where_the_verifier_is_not_sure() -> None:
+    pairs = Pairs()
+    decide = Decide(VERIFIER, Worded(), TERMS, lambda: 0.5, Grey(pairs, 0.0, 0.99))
+    assert (await decided(ASKED, GREY, decide)).served is not None
+    pairs.said = 0.98
+    assert (await decided(ASKED, GREY, decide)).served is None
+    pairs.said, pairs.failing = 0.999, "timeout"
+    assert (await decided(ASKED, GREY, decide)).served is None
+
+
+async def test_a_second_model_is_not_asked_of_what_is_sure_vetoed_or_hopeless() -> None:
+    pairs = Pairs()
+    decide = Decide(VERIFIER, Worded(), TERMS, lambda: 0.5, Grey(pairs, 0.85, 0.99))
+    assert (await decided(ASKED, GREY, decide)).served is None  # a score far below
+    await decided("Which rivers cross Nevada?", [near(1, "What rivers cross Nevada?", 0.97)], decide)
+    await decided("Is it legal to fish?", [near(1, "Is it legal not to fish?", 0.999)], decide)
+    await decided("Which rivers cross Nevada?", [near(1, "What rivers cross Nevada?", 0.7)], decide)
+    assert pairs.asked == 0

@@ -151,7 +151,7 @@ def test_the_list_of_settings_is_complete_and_in_order():
     assert ways[-1] == "log.requests"
     assert "cache.multi_level.l2.persistence_path" in ways
     assert "prices" in ways
-    assert len(ways) == len(set(ways)) == 112
+    assert len(ways) == len(set(ways)) == 118
 
 
 @profile(max_examples=200)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,10 +17,10 @@ from cache.decide import Terms
 from cache.verifier import Verifier
 from proxy.config_file import loads
 from proxy.config_problem import ConfigError
-from proxy.equivalents import embedder_for, terms_of, verifier_for
+from proxy.equivalents import embedder_for, grey_for, terms_of, verifier_for
 from proxy.pricing import prices_of
 from tests.adapters import tiny_bert
-from tests.fakes import CHAT, KEY, answers, completion, provider
+from tests.fakes import CHAT, KEY, answers, completion, provider, until
 from tests.running import Proxy, proxy
 
 ON = "cache: {semantic: {enabled: true, mode: 'on'}}"
@@ -74,6 +75,43 @@ async def test_what_only_looks_alike_is_asked(other: str) -> None:
         _, headers, _ = await ours.chat(asked(other))
         assert fake.calls == 2
         assert "X-Warmgate-Semantic" not in headers
+
+
+async def test_an_exact_hit_waits_for_no_embedding(tmp_path: Path) -> None:
+    async with running(tmp_path) as (ours, _):
+        await ours.chat(asked(QUESTION))
+        await settled(ours)
+        near = ours.app.near
+        assert near is not None
+        await near.embedder.close()  # whoever asks it now is told so
+        assert "detail=l1" in (await ours.chat(asked(QUESTION)))[1]["Cache-Status"]
+        status, headers, _ = await ours.chat(asked(SAME))
+        assert (status, headers["X-Cache-Status"]) == (200, "miss")
+
+
+@pytest.mark.parametrize("text", ["", " ", "?", "word " * 20_000, "\x00", "é" * 50_000, "{" * 500])
+async def test_odd_questions_are_misses(text: str) -> None:
+    async with running(None) as (ours, fake):
+        for _ in range(2):
+            status, headers, _ = await ours.chat(asked(text), Cache_Control="no-store")
+            await settled(ours)
+            assert (status, headers["X-Cache-Status"]) == (200, "miss")
+        assert fake.calls == 2
+
+
+async def test_entries_of_another_embedder_are_embedded_anew(tmp_path: Path) -> None:
+    tiny_bert.default_model()
+    async with provider(answers(completion())) as fake:
+        async with proxy(fake.base_url, tmp_path, ON) as ours:
+            await ours.chat(asked(QUESTION))
+            await settled(ours)
+        with sqlite3.connect(tmp_path / "semantic.sqlite") as rows:
+            assert rows.execute("UPDATE semantic_embedders SET identity = 'another'").rowcount == 1
+        async with proxy(fake.base_url, tmp_path, ON) as ours:
+            near = ours.app.near
+            assert near is not None
+            await until(lambda: near.store.stats()["scopes"] == 1)
+            assert "detail=semantic" in (await ours.chat(asked(SAME)))[1]["Cache-Status"]
 
 
 async def test_tenants_namespaces_and_opting_out(tmp_path: Path) -> None:
@@ -151,6 +189,7 @@ def opened(config: str) -> tuple[Terms, Verifier]:
     settings = loads(config, "test")
     embedder = asyncio.run(embedder_for(settings, os.environ, None, prices_of(settings, 0.0)))
     verifier = verifier_for(settings.cache.semantic, os.environ, embedder.identity)
+    assert asyncio.run(grey_for(settings.cache.semantic, os.environ)) is None
     assert verifier is not None
     return terms_of(settings.cache.semantic, verifier), verifier
 
@@ -163,6 +202,7 @@ def opened(config: str) -> tuple[Terms, Verifier]:
         ("embedding: {quantised: true}", "warmgate semantic calibrate"),
         ("max_error: 0.00001", "as strict as"),
         ("calibration: NOWHERE/none.toml", "can't be read"),
+        ("cross_encoder: {model: x, model_dir: NOWHERE}", "cache.semantic.cross_encoder"),
     ],
 )
 def test_what_is_missing_is_told_with_what_to_do(tmp_path: Path, semantic: str, told: str) -> None:
