@@ -8,8 +8,8 @@ from adapters.embedder import Matrix
 from cache.entry import Entry
 
 Observed = tuple[tuple[float, bool], ...]
-"""What was learned of one entry: at which similarity it was near to a question, and whether its answer was right for
-that question. The oldest first."""
+"""What was learned of one entry: how likely its answer was taken to be right for a question (the verifier's score; where
+there is none, the similarity), and whether it was. The oldest first."""
 
 
 class Near(NamedTuple):
@@ -32,7 +32,7 @@ class Kept(NamedTuple):
     scope: bytes
     """32 bytes (`cache.key.scope_of`): an entry is only ever near to questions of the same scope."""
     route: str
-    """The name of the route it was asked on, such as `chat`; for reports."""
+    """What reports tell apart and breakers open (`cache.semantic.route_of`); for reports."""
     text: str
     vector: Matrix
     """(dimension,), of length 1."""
@@ -48,7 +48,8 @@ class Judgement(NamedTuple):
     """Unix time."""
     route: str
     mode: str
-    """`shadow`, `audit` (a served hit, asked again in the background), `feedback` (somebody told)."""
+    """`shadow`, `on` (a served hit that was not looked into), `audit` (one that was asked again in the background),
+    `explored` (asked although it was near, to learn of it), `feedback` (somebody told)."""
     entry: int
     similarity: float
     score: float | None

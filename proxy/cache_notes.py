@@ -7,6 +7,7 @@ from typing import NamedTuple
 from cachetools import LRUCache
 
 from cache.recent import Recent
+from cache.semantic import route_of
 from proxy.events import Event
 
 ANSWERED = frozenset({"upstream", "l1", "l2", "semantic", "collapsed"})
@@ -38,4 +39,4 @@ class Notes:
         self.recent.note(call, event.at, trace.refused_to_store)
         near = trace.nearness
         if near is not None and near.entry and event.source == "semantic":
-            self.served[near.entry] = Served(event.route, near.similarity, near.score)
+            self.served[near.entry] = Served(route_of(call), near.similarity, near.score)

@@ -241,5 +241,6 @@ def setup(
     output.setFormatter(FORMATS[form](Redaction(secrets)))
     target.addHandler(output)
     target.setLevel(level.upper())
+    logging.getLogger("faiss").setLevel(logging.WARNING)  # tells at every start which of its builds it loads
     logging.captureWarnings(True)
     return output

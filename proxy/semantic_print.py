@@ -87,7 +87,7 @@ def write_report(report: Mapping[str, Any], out: TextIO) -> None:
     if not routes:
         console.print("Nothing was looked up yet.")
         return
-    head = ("lookups", "hits", "hit rate", "judged", "wrong", "of judged", "at most", "of all, at most", "reported")
+    head = ("lookups", "hits", "rate", "judged", "wrong", "of these", "at most", "of all", "told")
     rows = []
     for name, route in routes.items():
         whole = _whole(route, "lookups", "hits", "judged", "wrong", "reported")
@@ -96,6 +96,7 @@ def write_report(report: Mapping[str, Any], out: TextIO) -> None:
     _table(console, "route", head, rows)
     for name, route in routes.items():
         console.print(f"* {name}: {_judged(route, report['max_error'])}")
+    console.print("* Of all: at most so many of all requests. Told: entries that somebody reported to be wrong.")
     console.print("* At most: the upper end of Wilson's two-sided 95% interval.")
 
 

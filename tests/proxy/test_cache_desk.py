@@ -598,7 +598,7 @@ async def test_how_an_answer_was_served_is_known_from_its_event() -> None:
         assert 5 not in there.desk.notes.served
         event.source = "semantic"
         there.desk.notes.note(event)
-        assert there.desk.notes.served[5] == Served("chat", 0.9, 0.99)
+        assert there.desk.notes.served[5] == Served("chat/completions gpt-4o", 0.9, 0.99)
 
 
 BODIES = st.dictionaries(

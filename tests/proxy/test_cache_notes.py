@@ -59,4 +59,7 @@ def test_how_entries_were_served() -> None:
         notes.note(event(call(), source="semantic", nearness=near))
     notes.note(event(call(), source="semantic", nearness=Nearness("on", "refused")))
     notes.note(event(call(), source="upstream", nearness=Nearness("shadow", "would hit", entry=9)))
-    assert dict(notes.served) == {1: Served("chat", 0.1, None), 3: Served("chat", 0.3, None)}
+    assert dict(notes.served) == {
+        1: Served("chat/completions gpt-4o", 0.1, None),
+        3: Served("chat/completions gpt-4o", 0.3, None),
+    }
