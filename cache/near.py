@@ -8,8 +8,8 @@ from adapters.embedder import Matrix
 from cache.entry import Entry
 
 Observed = tuple[tuple[float, bool], ...]
-"""What was learned of one entry: how likely its answer was taken to be right for a question (the verifier's score; where
-there is none, the similarity), and whether it was. The oldest first."""
+"""What was learned of one entry: how likely its answer was taken to be right for a question (the verifier's score, or
+where there is none the similarity), and whether it was. The oldest first."""
 
 
 class Near(NamedTuple):

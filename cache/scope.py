@@ -25,7 +25,6 @@ MARKERS = (
     "<user_info>",
     "<user_data>",
     "## Retrieved",
-    "Context:\n",
 )
 """What prompts write over text that was retrieved for one request, or that is about one person."""
 

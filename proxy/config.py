@@ -12,6 +12,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from msgspec import Meta, Struct
 
+from cache.scope import MARKERS
+
 MASK = "****"
 """What stands for a secret wherever settings are shown; nothing of the secret is in it, not even its length."""
 
@@ -340,21 +342,7 @@ class Semantic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     batch_size: Count = 32
     """Questions that are embedded at a time."""
     ttl: SemanticTtl = SemanticTtl()
-    context: tuple[Text, ...] = (
-        "<context>",
-        "<document>",
-        "<documents>",
-        "<retrieved_context>",
-        "<retrieved_documents>",
-        "<search_result>",
-        "<search_results>",
-        "<memory>",
-        "<memories>",
-        "<user_profile>",
-        "<user_info>",
-        "<user_data>",
-        "## Retrieved",
-    )
+    context: tuple[Text, ...] = MARKERS
     """A question or an instruction that holds one of these is personal, or rests on what was retrieved: exact only."""
     audit: Audit = Audit()
     persistence_path: File | None = None

@@ -258,8 +258,6 @@ def test_conversations_that_differ_never_meet() -> None:
     ("<Documents>\n<document index=\"1\">", "<document>"),
     ("<document\nid='1'/>", "<document>"),
     ("<memory/> who am I?", "<memory>"),
-    ("Answer.\n\nCONTEXT:\r\nParis", "Context:\n"),
-    ("context:\nParis", "Context:\n"),
     ("see ## retrieved passages", "## Retrieved"),
     ("What does <contextual> mean?", ""),
     ("In this context: nothing", ""),
@@ -279,7 +277,7 @@ INSTRUCTED = [
     (ANTHROPIC_MESSAGES, claude("a", system=[{"type": "text", "text": "x"}, {"type": "text", "text": "<context>"}])),
     (ANTHROPIC_MESSAGES, claude("a") | {"messages": [user("b"), {"role": "system", "content": "<memory>"}, user("a")]}),
     (OPENAI_RESPONSES, responses("a", instructions="## Retrieved")),
-    (OPENAI_RESPONSES, responses([{"role": "system", "content": "Context:\n"}, user("a")])),
+    (OPENAI_RESPONSES, responses([{"role": "system", "content": "<memories>"}, user("a")])),
 ]
 
 
@@ -298,6 +296,8 @@ def test_markers_are_literal_and_an_empty_one_marks_nothing() -> None:
     question = OPENAI_CHAT.question(chat("a+b (c) [d]"))
     assert marked(question, ("", "a.b", "(C)")) == "(C)"
     assert marked(question, ("",)) == marked(question, ()) == ""
+    lines = OPENAI_CHAT.question(chat("Answer.\n\nCONTEXT:\r\nParis"))
+    assert marked(lines, ("Context:\n",)) == "Context:\n"
 
 
 VALUES = st.recursive(
