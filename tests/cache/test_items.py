@@ -33,6 +33,7 @@ from cache.items import PEEKED, Items
 from cache.key import item_keys, key_of
 from cache.levels import Levels
 from cache.memory import Memory
+from tests.cache.scripted import Admission
 from tests.fakes import Clock, dollars
 
 TTL, PRICE = 300.0, 0.001
@@ -101,24 +102,6 @@ class Provider:
     def inputs(self) -> list[Any]:
         """The `input` of each call."""
         return [call.parsed["input"] for call in self.asked]
-
-
-class Admission:
-    """Accepts by heart, accepts when asked, refuses, or has nobody to ask."""
-
-    def __init__(self) -> None:
-        self.known = True
-        self.answer: Reply | UpstreamError | None = None
-        self.asked = 0
-
-    def fresh(self, call: Call, entry: Entry) -> bool:
-        return self.known
-
-    async def refusal(self, call: Call) -> Reply | None:
-        self.asked += 1
-        if isinstance(self.answer, UpstreamError):
-            raise self.answer
-        return self.answer
 
 
 @dataclass
