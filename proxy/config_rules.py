@@ -59,9 +59,28 @@ def contradictions(settings: Settings) -> Iterator[Objection]:
     if settings.pruning.mode != "off" and not settings.warming.enabled:
         message = "needs `warming.enabled`: what it may take out depends on what the provider is believed to hold"
         yield Objection(("pruning", "mode"), message, (("warming", "enabled"),))
+    yield from _semantic(settings)
     yield from _key_entries(settings)
     yield from _upstreams(settings)
     yield from _routes(settings)
+
+
+def _semantic(settings: Settings) -> Iterator[Objection]:
+    given = settings.cache.semantic
+    trail: Trail = ("cache", "semantic")
+    if given.audit.judge == "model" and given.audit.model is None:
+        told = "is missing: `audit.judge: model` needs the name of one"
+        yield Objection((*trail, "audit", "model"), told, ((*trail, "audit", "judge"),))
+    if given.embedding.kind != "upstream":
+        return
+    name, where = given.embedding.upstream, (*trail, "embedding", "upstream")
+    if name != DEFAULT and name not in KNOWN and name not in settings.upstreams:
+        yield Objection(where, f"is no upstream; known: {', '.join((DEFAULT, *settings.upstreams, *KNOWN))}")
+        return
+    simulated = name == DEFAULT and settings.upstream.base_url == SIMULATED
+    if settings.tenants.mode != "managed" and not simulated and not keyless(settings, name):
+        message = "needs `tenants.mode: managed`, or an engine that takes any key: questions of many go together"
+        yield Objection(where, message, (MODE,))
 
 
 def _upstreams(settings: Settings) -> Iterator[Objection]:

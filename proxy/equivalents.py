@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 from msgspec.structs import asdict
 
 from adapters.cross_encoder import ScorerSpec, scorer_of
-from adapters.embedder import Embedder, EmbedderUnavailable
+from adapters.embedder import Embedder, EmbedderUnavailable, Matrix
 from adapters.embedders import Remote, Spec, embedder_of
 from adapters.embedding_batches import Limits
 from adapters.errors import EmbeddingError
@@ -74,14 +74,31 @@ class Equivalents:
     async def reembed(self, sleep: Sleep) -> None:
         """Gives entries of another embedder vectors of this one, until there are none left."""
         while rows := await self.store.stale(STALE):
-            try:
-                embedded = await self.embedder.embed([text for _, text in rows])
-            except EmbeddingError:
-                await sleep(STALE_PAUSE)
+            vectors, refused = await self._vectors(rows)
+            if not vectors:
+                await sleep(STALE_PAUSE)  # nothing can be embedded now, not even one by one
                 continue
-            vectors = {id: vector for (id, _), vector in zip(rows, embedded.vectors, strict=True)}
+            for id in refused:
+                await self.store.delete(id, None)
             if not await self.store.reembed(vectors):
                 return
+
+    async def _vectors(self, rows: Sequence[tuple[int, str]]) -> tuple[dict[int, Matrix], list[int]]:
+        """By entry, and the entries whose text this embedder does not take."""
+        try:
+            embedded = await self.embedder.embed([text for _, text in rows])
+        except EmbeddingError:
+            if len(rows) == 1:
+                return {}, [rows[0][0]]
+        else:
+            return {id: vector for (id, _), vector in zip(rows, embedded.vectors, strict=True)}, []
+        found: dict[int, Matrix] = {}
+        refused: list[int] = []
+        for row in rows:
+            vectors, bad = await self._vectors([row])
+            found |= vectors
+            refused += bad
+        return found, refused
 
 
 async def equivalents(

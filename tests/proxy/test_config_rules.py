@@ -1,7 +1,22 @@
 import pytest
 from msgspec.structs import replace
 
-from proxy.config import Cache, Disk, Fallback, Key, Listen, MultiLevel, Record, Route, Settings, Tenants, Upstream
+from proxy.config import (
+    Audit,
+    Cache,
+    Disk,
+    Embedding,
+    Fallback,
+    Key,
+    Listen,
+    MultiLevel,
+    Record,
+    Route,
+    Semantic,
+    Settings,
+    Tenants,
+    Upstream,
+)
 from proxy.config_problem import ConfigError, dotted
 from proxy.config_rules import (
     contradictions,
@@ -30,6 +45,21 @@ def routed(*routes, upstreams=None):
     return Settings(routes=routes, upstreams=upstreams or {})
 
 
+def semantic(**given):
+    return Settings(cache=Cache(semantic=Semantic(**given)))
+
+
+def bought(upstream):
+    return Embedding(kind="upstream", upstream=upstream)
+
+
+def test_embeddings_may_be_bought_where_nobodys_key_is_needed():
+    simulated = replace(semantic(embedding=bought("default")), upstream=Upstream(base_url="simulated"))
+    assert at(contradictions(simulated)) == []
+    assert at(contradictions(semantic(embedding=bought("ollama")))) == []
+    assert at(contradictions(replace(managed(ONE), cache=semantic(embedding=bought("default")).cache))) == []
+
+
 def at(objections):
     return [(dotted(entry.trail), entry.message) for entry in objections]
 
@@ -55,6 +85,9 @@ def test_the_defaults_contradict_nothing_and_need_nothing(tmp_path):
         (managed(Key(tenant="a", key="k", key_env="K")), "tenants.keys[0]", "exactly one of"),
         (managed(ONE, replace(ONE, tenant="b")), "tenants.keys[1].key", "the same as in tenants.keys[0]"),
         (managed(ONE, Key(tenant="a", key_env="K"), Key(tenant="b", key_env="K")), "tenants.keys[2].key_env", "[1]"),
+        (semantic(audit=Audit(judge="model")), "cache.semantic.audit.model", "is missing"),
+        (semantic(embedding=Embedding(kind="upstream")), "cache.semantic.embedding.upstream", "managed"),
+        (semantic(embedding=bought("nobody")), "cache.semantic.embedding.upstream", "is no upstream; known: default"),
         (routed(Route(model="m", upstream="nobody")), "routes[0].upstream", "is no upstream; known: default, openai"),
         (routed(upstreams={"mine": Upstream()}), "upstreams.mine.base_url", "is missing"),
         (routed(upstreams={"default": Upstream(base_url=URL)}), "upstreams.default", "is taken"),
