@@ -48,6 +48,9 @@ STALE = 64
 STALE_PAUSE = 60.0
 """Seconds until it is tried again after an error."""
 
+ANYBODY = (("Authorization", "Bearer warmgate"),)
+"""For upstreams that take any key; in managed mode the provider's own stands in its place."""
+
 Figures = dict[tuple[str, ...], float]
 
 
@@ -171,9 +174,8 @@ async def embedder_for(settings: Settings, env: Mapping[str, str], router: Handl
     if about.kind == "upstream" and router is not None:
         upstream = network(settings).upstreams[about.upstream]
         price = partial(prices.split, provider=seller(upstream))
-        remote = Remote(
-            router, about.upstream, route=Route((Way(about.upstream, given.embedding_model),)), price=_total(price)
-        )
+        way = Route((Way(about.upstream, given.embedding_model),))
+        remote = Remote(router, about.upstream, ANYBODY, way, _total(price))
     try:
         return await asyncio.to_thread(embedder_of, spec, remote, env)
     except EmbedderUnavailable as error:

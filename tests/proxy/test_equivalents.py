@@ -114,6 +114,32 @@ async def test_entries_of_another_embedder_are_embedded_anew(tmp_path: Path) -> 
             assert "detail=semantic" in (await ours.chat(asked(SAME)))[1]["Cache-Status"]
 
 
+BOUGHT = """
+upstream: {base_url: simulated}
+simulated: {first_token: 0.001, tokens_per_second: 100000}
+cache:
+  exact: {enabled: false}
+  semantic:
+    enabled: true
+    mode: "on"
+    policy: static
+    embedding_model: text-embedding-3-small
+    embedding: {kind: upstream}
+"""
+
+
+async def test_embeddings_may_be_a_providers_and_are_paid_for() -> None:
+    async with proxy("simulated", None, BOUGHT) as ours:
+        await ours.chat(asked("How do I reset my password?"))
+        await settled(ours)
+        # The simulated provider's vectors are near for equal texts alone.
+        _, headers, _ = await ours.chat(asked("How do I reset my password?"))
+        assert "detail=semantic" in headers["Cache-Status"]
+        assert headers["X-Warmgate-Cost"].startswith("cost=0;")  # its vector was known
+        _, headers, _ = await ours.chat(asked("How do I delete my account?"))
+        assert "; embeddings=0.0000" in headers["X-Warmgate-Cost"]
+
+
 async def test_tenants_namespaces_and_opting_out(tmp_path: Path) -> None:
     async with running(tmp_path) as (ours, fake):
         await ours.chat(asked(QUESTION))
