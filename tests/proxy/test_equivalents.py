@@ -58,23 +58,23 @@ async def test_an_equivalent_question_is_answered_and_says_so(tmp_path: Path) ->
         assert "detail=semantic" in again["Cache-Status"]
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        "How can I not reset my account's password?",
-        "How can I reset the passwords of my 2 accounts?",
-        "How can I reset your account's password?",
-        "How can I reset my account's password? Answer in French.",
-        "Why can I reset my account's password?",
-    ],
+ALIKE = (
+    "How can I not reset my account's password?",
+    "How can I reset the passwords of my 2 accounts?",
+    "How can I reset your account's password?",
+    "How can I reset my account's password? Answer in French.",
+    "Why can I reset my account's password?",
 )
-async def test_what_only_looks_alike_is_asked(other: str) -> None:
+
+
+async def test_what_only_looks_alike_is_asked() -> None:
     async with running(None) as (ours, fake):
         await ours.chat(asked(QUESTION))
         await settled(ours)
-        _, headers, _ = await ours.chat(asked(other))
-        assert fake.calls == 2
-        assert "X-Warmgate-Semantic" not in headers
+        for asked_before, other in enumerate(ALIKE, 1):
+            _, headers, _ = await ours.chat(asked(other), Cache_Control="no-store")
+            assert fake.calls == asked_before + 1, other
+            assert "X-Warmgate-Semantic" not in headers
 
 
 async def test_an_exact_hit_waits_for_no_embedding(tmp_path: Path) -> None:
@@ -89,14 +89,16 @@ async def test_an_exact_hit_waits_for_no_embedding(tmp_path: Path) -> None:
         assert (status, headers["X-Cache-Status"]) == (200, "miss")
 
 
-@pytest.mark.parametrize("text", ["", " ", "?", "word " * 20_000, "\x00", "é" * 50_000, "{" * 500])
-async def test_odd_questions_are_misses(text: str) -> None:
+ODD = ("", " ", "?", "word " * 20_000, "\x00", "é" * 50_000, "{" * 500)
+
+
+async def test_odd_questions_are_misses() -> None:
     async with running(None) as (ours, fake):
-        for _ in range(2):
+        for text in (*ODD, *ODD):
             status, headers, _ = await ours.chat(asked(text), Cache_Control="no-store")
             await settled(ours)
-            assert (status, headers["X-Cache-Status"]) == (200, "miss")
-        assert fake.calls == 2
+            assert (status, headers["X-Cache-Status"]) == (200, "miss"), text[:20]
+        assert fake.calls == 2 * len(ODD)
 
 
 async def test_entries_of_another_embedder_are_embedded_anew(tmp_path: Path) -> None:
