@@ -67,7 +67,8 @@ def test_a_configuration_may_say_another_policy(tmp_path: Path, capsys: pytest.C
 
 def test_a_providers_embeddings_are_not_bought_for_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "c.yaml"
-    config.write_text("cache: {semantic: {embedding: {kind: upstream}, embedding_model: text-embedding-3-small}}")
+    near = "{embedding: {kind: upstream}, embedding_model: text-embedding-3-small}"
+    config.write_text(f"upstream: {{base_url: simulated}}\ncache: {{semantic: {near}}}")
     assert cli.main(["semantic", "evaluate", "--config", str(config), "--stream", stream(tmp_path / "s.jsonl")]) == 1
     assert "would have to be paid" in capsys.readouterr().err
 
