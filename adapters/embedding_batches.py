@@ -198,7 +198,7 @@ class Batches(Generic[Item]):
         weights = [self._weight(item) for item, _ in batch]
         for (item, flight), row, bill in zip(batch, made.vectors, shares(made, weights), strict=True):
             flight.row, flight.bill = np.array(row), bill  # a copy: a view would keep the whole batch
-            if self._weight(item) <= self._limits.longest:
+            if self._limits.recent and self._weight(item) <= self._limits.longest:
                 self._recent[item] = flight.row
             self._end(item, flight)
 

@@ -20,6 +20,10 @@ from cache.disk_faults import DAMAGED, FAULTS, PASSING, Circuit, code_of
 
 T = TypeVar("T")
 
+SKEW = 60.0
+"""Seconds by which a row may come from the future. A later one was written before the clock was set back: nobody knows
+its age, so it is not served."""
+
 ASIDE_MOST = 8
 """Files that one process sets aside; a disk that damages every new one must not be filled with them."""
 
@@ -149,3 +153,36 @@ class DiskFile:
         target = files.set_aside(self.path, why, self.clock())
         self.set_aside += 1
         self._log.error("%s %s: set aside as %s, starting empty", self._what, told, target.name)
+
+
+class Followed(DiskFile):
+    """A file whose rows have numbers that only grow, several processes writing to it: what is new is known by them."""
+
+    _seen = 0
+    """Every row up to this number has been noted."""
+    _version = -1
+    _shared = False
+    """Whether others write to this file: rows may vanish."""
+
+    def _scan(self, connection: sqlite3.Connection) -> None:
+        """Note the rows above `_seen`."""
+        raise NotImplementedError
+
+    def _ended(self) -> None:
+        self._seen, self._version = 0, -1
+
+    def _notice(self, connection: sqlite3.Connection) -> None:
+        if self.replaced:
+            self.close()
+            self._connected()
+        elif self._catch_up(connection):
+            self._shared = True
+
+    def _catch_up(self, connection: sqlite3.Connection) -> bool:
+        """Note new rows; whether another connection has written since the last time."""
+        version = files.pragma(connection, "data_version")
+        if version == self._version:
+            return False
+        self._scan(connection)
+        self._version = version
+        return True

@@ -22,19 +22,15 @@ from cache import disk_files as files
 from cache import disk_schema as schema
 from cache.disk_check import verify
 from cache.disk_faults import log
-from cache.disk_file import DiskFile
+from cache.disk_file import SKEW, Followed
 from cache.disk_view import Due, Slot, View
 from cache.entry import Entry
 
 EXPIRED_PER_WRITE = 16
 """Expired rows that one write deletes at most; of rows above the budgets as many more as it adds."""
 
-SKEW = 60.0
-"""Seconds by which a row may come from the future. A later one was written before the clock was set back: nobody knows
-its age, so it is not served."""
 
-
-class Store(DiskFile):
+class Store(Followed):
     """For one thread only, except for reading `view`, `reads` and the counters."""
 
     def __init__(
@@ -64,9 +60,6 @@ class Store(DiskFile):
         self.max_size, self.max_bytes, self.ttl = max_size, max_bytes, ttl
         self.view = View()
         self.evictions = self.expirations = self.damaged_rows = 0
-        self._seen = 0  # every row up to this number has been noted
-        self._version = -1
-        self._shared = False  # other processes write to this file: rows may vanish
         self._owed: set[int] = set()  # rows that are gone for us, and still have to be deleted
 
     # -- deeds ---------------------------------------------------------------------------------------------------
@@ -137,8 +130,8 @@ class Store(DiskFile):
         self._catch_up(connection)
 
     def _ended(self) -> None:
+        super()._ended()
         self.view.clear()
-        self._seen, self._version = 0, -1
 
     def _forget(self, keys: Iterable[bytes]) -> None:
         for key in keys:
@@ -162,22 +155,6 @@ class Store(DiskFile):
                     found[entry.key] = entry
         self._forget(key for key in keys if key not in found)  # damaged, too old, or deleted by another process
         return found
-
-    def _notice(self, connection: sqlite3.Connection) -> None:
-        if self.replaced:
-            self.close()
-            self._connected()
-        elif self._catch_up(connection):
-            self._shared = True
-
-    def _catch_up(self, connection: sqlite3.Connection) -> bool:
-        """Note new rows; whether another connection has written since the last time."""
-        version = files.pragma(connection, "data_version")
-        if version == self._version:
-            return False
-        self._scan(connection)
-        self._version = version
-        return True
 
     def _scan(self, connection: sqlite3.Connection) -> None:
         for seq, key, expires_at, size in connection.execute(schema.SELECT_NEWER, (self._seen,)).fetchall():

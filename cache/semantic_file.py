@@ -14,7 +14,7 @@ from adapters.vocabulary import Clock
 from cache import disk_files as files
 from cache import disk_schema
 from cache import semantic_schema as schema
-from cache.disk_file import DiskFile
+from cache.disk_file import SKEW, Followed
 from cache.disk_schema import Damaged
 from cache.semantic_schema import Question
 from cache.semantic_view import View
@@ -22,14 +22,11 @@ from cache.vectors import all_sound, one_thread
 
 log = logging.getLogger("warmgate.semantic")
 
-SKEW = 60.0
-"""Seconds by which a row may come from the future, as in `cache.disk_store`."""
-
 AT_ONCE = 2048
 """Rows that are read at once when the view is built."""
 
 
-class SemanticFile(DiskFile):
+class SemanticFile(Followed):
     """For one thread only, except for reading `view.holds`, the circuits and the counters."""
 
     def __init__(
@@ -62,9 +59,6 @@ class SemanticFile(DiskFile):
         self.evictions = self.expirations = self.damaged_rows = 0
         self.identity = embedder
         self._number: int | None = None
-        self._seen = 0  # every row up to this number has been noted
-        self._version = -1
-        self._shared = False  # other processes write to this file: rows may vanish
         self._owed: dict[int, None] = {}  # rows that are gone for us, and still have to be deleted
         self._uses: dict[int, float] = {}  # when rows were used, not written yet
 
@@ -92,24 +86,9 @@ class SemanticFile(DiskFile):
         self._catch_up(connection)
 
     def _ended(self) -> None:
+        super()._ended()
         self.view.clear()
-        self._number, self._seen, self._version = None, 0, -1
-
-    def _notice(self, connection: sqlite3.Connection) -> None:
-        if self.replaced:
-            self.close()
-            self._connected()
-        elif self._catch_up(connection):
-            self._shared = True
-
-    def _catch_up(self, connection: sqlite3.Connection) -> bool:
-        """Note new rows; whether another connection has written since the last time."""
-        version = files.pragma(connection, "data_version")
-        if version == self._version:
-            return False
-        self._scan(connection)
-        self._version = version
-        return True
+        self._number = None
 
     def _scan(self, connection: sqlite3.Connection) -> None:
         """Note new rows."""
