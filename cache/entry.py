@@ -23,6 +23,8 @@ class Shape(Enum):
     """Event bytes as they came, where they don't fold without loss; serves streaming requests only."""
     ITEM = "item"
     """What the answer to a batch said of one input (`adapters.embeddings.Part`); serves batches only."""
+    VALUE = "value"
+    """What an application keeps itself, in its own form; serves no request of a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +46,23 @@ class Entry:
     cost: float | None
     stored_at: float
     expires_at: float
+    """The end of its freshness. A level may keep it longer, as stale."""
+    labels: tuple[str, ...] = ()
+    """Its tags and all that it depends on (`cache.labels`)."""
+    took: float = 0.0
+    """Seconds that its making took; 0: not known."""
 
     @property
     def size(self) -> int:
         """Bytes of memory, as the byte budgets count them."""
-        return len(self.body) + OVERHEAD
+        return len(self.body) + OVERHEAD + (sum(map(len, self.labels)) if self.labels else 0)
+
+    def fresh(self, now: float) -> bool:
+        return now < self.expires_at
 
     def serves(self, *, stream: bool, wants_usage: bool) -> bool:
         """Whether this entry can answer a request of that form exactly as the upstream would."""
-        if self.shape is Shape.ITEM:
+        if self.shape is Shape.ITEM or self.shape is Shape.VALUE:
             return False
         if self.shape is Shape.FRAMES:
             return stream and wants_usage == self.with_usage

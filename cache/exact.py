@@ -7,15 +7,15 @@ from functools import partial
 from adapters.vocabulary import Answer, Call, Clock, Form, Handler, Reply
 from cache.keeping import Keeping, entry_of
 from cache.key import key_of
-from cache.levels import Levels
 from cache.policy import Policy
 from cache.recall import Admission, admitted, recalled, suits, too_old
+from cache.tiers import Tiers
 
 
 class Exact:
     """L1 and L2 in front of `inner`. Only answers of the upstream are recorded: never a guess of another layer."""
 
-    def __init__(self, inner: Handler, levels: Levels, policy: Policy, admission: Admission, clock: Clock) -> None:
+    def __init__(self, inner: Handler, levels: Tiers, policy: Policy, admission: Admission, clock: Clock) -> None:
         self.inner, self.levels, self.policy, self.admission, self.clock = inner, levels, policy, admission, clock
 
     def holds(self, call: Call) -> bool:

@@ -20,8 +20,8 @@ from adapters.vocabulary import Answer, Call, Clock, Form, Handler, Reply
 from cache.bills import NOTHING, Bill, shared, total
 from cache.entry import KEPT_HEADERS, Entry, Shape
 from cache.key import item_keys
-from cache.levels import Levels
 from cache.recall import Admission, admitted
+from cache.tiers import Tiers
 
 PEEKED = 64
 """Items of a batch that is answered at once, on the event loop; a larger one would keep others waiting."""
@@ -44,7 +44,7 @@ class Items:
     """Stands where `Exact` stands for answers that are one whole. `max_item`: bytes; a larger item is not kept."""
 
     def __init__(
-        self, inner: Handler, levels: Levels, admission: Admission, clock: Clock, max_item: int = 8 * 1024 * 1024
+        self, inner: Handler, levels: Tiers, admission: Admission, clock: Clock, max_item: int = 8 * 1024 * 1024
     ) -> None:
         self.inner, self.levels, self.admission, self.clock, self.max_item = inner, levels, admission, clock, max_item
 

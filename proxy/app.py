@@ -27,10 +27,10 @@ from cache.disk import Disk
 from cache.exact import Exact
 from cache.if_cached import IfCached
 from cache.items import Items
-from cache.levels import Levels
 from cache.memory import Memory
 from cache.policy import Policy
 from cache.recent import Recent
+from cache.tiers import Tiers
 from proxy.cache_desk import CacheDesk
 from proxy.cache_desk import Semantic as Answers
 from proxy.cache_notes import Notes
@@ -59,7 +59,7 @@ class App:
     """A running proxy without its listening socket."""
 
     edge: Edge
-    levels: Levels
+    levels: Tiers
     metrics: Metrics
     tasks: Tasks
     upstreams: Upstreams
@@ -149,7 +149,7 @@ async def _near(
     return near
 
 
-def _metrics(levels: Levels, upstreams: Upstreams, near: Equivalents | None) -> Metrics:
+def _metrics(levels: Tiers, upstreams: Upstreams, near: Equivalents | None) -> Metrics:
     def sizes() -> dict[str, dict[str, int]]:
         return levels.stats() | ({"semantic": near.store.stats()} if near else {})
 
@@ -162,7 +162,7 @@ def _recorder(settings: Settings, env: Mapping[str, str]) -> Recorder | None:
 
 
 def _cache_desk(
-    levels: Levels,
+    levels: Tiers,
     exact: Exact | None,
     items: Items | None,
     near: Equivalents | None,
@@ -208,14 +208,14 @@ def _shared(settings: Settings, tasks: Tasks, *, verify: bool) -> Callable[[Hand
     return around
 
 
-def _levels(settings: Settings, env: Mapping[str, str]) -> Levels:
+def _levels(settings: Settings, env: Mapping[str, str]) -> Tiers:
     store = settings.cache.multi_level
     l1 = l2 = None
     if settings.cache.enabled and settings.cache.exact.enabled and store.l1.enabled:
         l1 = Memory(store.l1.max_size, store.l1.max_bytes, store.l1.ttl, time.time)
     if stores_on_disk(settings):
         l2 = Disk(store_path(settings, env), store.l2.max_size, store.l2.max_bytes, store.l2.ttl, time.time)
-    return Levels(l1, l2)
+    return Tiers(l1, l2)
 
 
 def _tenancy(settings: Settings, env: Mapping[str, str]) -> tuple[Tenancy, bool]:

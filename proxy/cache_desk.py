@@ -22,10 +22,10 @@ from cache.entry import Entry
 from cache.exact import Exact
 from cache.items import Items
 from cache.key import key_of, scope_of
-from cache.levels import Levels
 from cache.look import Explains, Look
 from cache.near import Judgement
 from cache.recall import Admission
+from cache.tiers import Tiers
 from proxy.cache_exact import exact_told, items_told
 from proxy.cache_gate import owner_refusal, refusal
 from proxy.cache_notes import Notes, Served
@@ -72,7 +72,7 @@ class CacheDesk:
     def __init__(
         self,
         *,
-        levels: Levels,
+        levels: Tiers,
         exact: Exact | None,
         items: Items | None,
         semantic: Semantic | None,

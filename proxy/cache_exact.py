@@ -14,9 +14,9 @@ from cache.entry import Entry
 from cache.exact import Exact
 from cache.items import Items
 from cache.key import item_keys, key_of
-from cache.levels import Levels
 from cache.recall import too_old
 from cache.recent import Recent, Seen, closest, differing, seen_of
+from cache.tiers import Tiers
 from proxy.redact import redact_text
 
 LOOKED = 256
@@ -69,7 +69,7 @@ def _outcome(call: Call, found: tuple[Entry, str] | None, now: float) -> dict[st
     return told | {"outcome": "miss" if why else "hit", "why": why}
 
 
-async def closest_told(levels: Levels, call: Call, recent: Recent, clock: Clock) -> dict[str, Any] | None:
+async def closest_told(levels: Tiers, call: Call, recent: Recent, clock: Clock) -> dict[str, Any] | None:
     """None where nothing was asked lately. Large bodies take a while, so it is done in a thread."""
     others = recent.of(call.tenant)
     if not others:

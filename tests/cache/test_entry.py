@@ -65,6 +65,15 @@ def test_its_size_is_that_of_its_body_and_of_what_holds_it(length: int) -> None:
     assert replace(ENTRY, body=b"x" * length).size == length + OVERHEAD
 
 
+def test_its_labels_count_too() -> None:
+    assert replace(ENTRY, body=b"", labels=("doc:1", "x")).size == OVERHEAD + 6
+
+
+def test_it_is_fresh_until_it_expires() -> None:
+    assert ENTRY.fresh(ENTRY.expires_at - 0.001)
+    assert not ENTRY.fresh(ENTRY.expires_at)
+
+
 def test_what_an_empty_entry_takes_is_counted_too() -> None:
     assert OVERHEAD >= 500, "else a budget in bytes would hold any number of empty entries"
 
@@ -75,7 +84,12 @@ def test_only_headers_that_stay_true_are_kept() -> None:
 
 
 def test_the_names_of_the_shapes_are_stored_and_stay() -> None:
-    assert {shape.name: shape.value for shape in Shape} == {"MESSAGE": "message", "FRAMES": "frames", "ITEM": "item"}
+    assert {shape.name: shape.value for shape in Shape} == {
+        "MESSAGE": "message",
+        "FRAMES": "frames",
+        "ITEM": "item",
+        "VALUE": "value",
+    }
 
 
 def test_an_entry_is_never_changed() -> None:

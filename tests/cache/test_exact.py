@@ -21,10 +21,10 @@ from cache.entry import Shape
 from cache.exact import Exact
 from cache.if_cached import IfCached
 from cache.key import key_of
-from cache.levels import Levels
 from cache.memory import Memory
 from cache.policy import Policy
 from cache.recall import Replay
+from cache.tiers import Tiers
 from tests.cache.scripted import Admission, Script, call_of
 from tests.fakes import Clock, chunks, completion, dollars
 
@@ -45,7 +45,7 @@ class Scene:
     script: Script
     clock: Clock
     admission: Admission
-    levels: Levels
+    levels: Tiers
 
     async def ask(self, **changes: Any) -> tuple[Call, Reply, bytes]:
         """A call, its reply, and the body read to its end."""
@@ -59,7 +59,7 @@ class Scene:
 
 def scene(script: Script | None = None, **more: Any) -> Scene:
     clock, script, admission = Clock(), script or Script(), Admission()
-    levels = more.pop("levels", None) or Levels(Memory(100, 1 << 20, TTL, clock), None)
+    levels = more.pop("levels", None) or Tiers(Memory(100, 1 << 20, TTL, clock), None)
     handler = more.pop("around", lambda inner: inner)(script)
     exact = Exact(handler, levels, more.pop("policy", Policy()), admission, clock)
     assert not more
@@ -397,8 +397,8 @@ async def test_peek_answers_only_what_lies_in_memory() -> None:
 
 
 @asynccontextmanager
-async def on_disk(path: Path, clock: Clock, memory: Memory | None) -> AsyncIterator[Levels]:
-    levels = Levels(memory, Disk(path, 100, 1 << 20, TTL, clock, patience=5))
+async def on_disk(path: Path, clock: Clock, memory: Memory | None) -> AsyncIterator[Tiers]:
+    levels = Tiers(memory, Disk(path, 100, 1 << 20, TTL, clock, patience=5))
     await levels.open()
     try:
         yield levels
@@ -440,7 +440,7 @@ async def test_a_disk_that_does_not_work_never_fails_a_request(tmp_path: Path, s
 
 
 async def test_without_any_level_nothing_is_kept() -> None:
-    at = scene(levels=Levels(None, None))
+    at = scene(levels=Tiers(None, None))
     for _ in range(2):
         call, reply, _ = await at.ask()
         assert (reply.source, call.trace.refused_to_store) == ("upstream", "ttl 0")

@@ -31,8 +31,8 @@ from cache.disk import Disk
 from cache.entry import Entry, Shape
 from cache.items import PEEKED, Items
 from cache.key import item_keys, key_of
-from cache.levels import Levels
 from cache.memory import Memory
+from cache.tiers import Tiers
 from tests.cache.scripted import Admission
 from tests.fakes import Clock, dollars
 
@@ -110,7 +110,7 @@ class Scene:
     provider: Provider
     admission: Admission
     clock: Clock
-    levels: Levels
+    levels: Tiers
 
     async def ask(self, given: Any, **more: Any) -> tuple[Call, Reply, dict[str, Any]]:
         """A call, its reply, and the body decoded."""
@@ -128,9 +128,9 @@ def call_of(given: Any, *, members: Any = None, raw: bytes | None = None, **more
     return Call("POST", "/embeddings", CIMultiDict(), raw, parsed=parsed, **more)
 
 
-def scene(levels: Levels | None = None, price: float | None = PRICE, clock: Clock | None = None, **more: Any) -> Scene:
+def scene(levels: Tiers | None = None, price: float | None = PRICE, clock: Clock | None = None, **more: Any) -> Scene:
     clock, provider, admission = clock or Clock(), Provider(), Admission()
-    levels = levels or Levels(Memory(10_000, 1 << 30, TTL, clock), None)
+    levels = levels or Tiers(Memory(10_000, 1 << 30, TTL, clock), None)
     meter = Meter(provider, lambda _, usage: None if price is None else dollars(usage.prompt * price), Clock())
     return Scene(Items(meter, levels, admission, clock, **more), provider, admission, clock, levels)
 
@@ -139,7 +139,7 @@ def scene(levels: Levels | None = None, price: float | None = PRICE, clock: Cloc
 async def on_disk(path: Path) -> AsyncIterator[Scene]:
     clock = Clock()
     disk = Disk(path / "cache.db", 10_000, 1 << 30, TTL, clock, patience=30.0)
-    levels = Levels(Memory(10_000, 1 << 30, TTL, clock), disk)
+    levels = Tiers(Memory(10_000, 1 << 30, TTL, clock), disk)
     await levels.open()
     try:
         yield scene(levels, clock=clock)
@@ -416,7 +416,7 @@ async def test_the_disk_tells_money_as_memory_does(tmp_path: Path) -> None:
 
 
 async def test_without_any_level_it_only_saves_repetitions() -> None:
-    at = scene(Levels(None, None))
+    at = scene(Tiers(None, None))
     for _ in range(2):
         call, _, body = await at.ask(["a", "a"])
         assert body == expected(["a", "a"])
@@ -428,7 +428,7 @@ async def test_without_any_level_it_only_saves_repetitions() -> None:
 async def test_a_disk_that_fails_fails_no_request(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"not a directory")
     clock = Clock()
-    levels = Levels(None, Disk(tmp_path / "file" / "cache.db", 100, 1 << 20, TTL, clock))
+    levels = Tiers(None, Disk(tmp_path / "file" / "cache.db", 100, 1 << 20, TTL, clock))
     await levels.open()
     at = scene(levels, clock=clock)
     for _ in range(2):

@@ -9,9 +9,9 @@ import pytest
 from adapters.openai_chat import OPENAI_CHAT
 from adapters.openai_embeddings import OPENAI_EMBEDDINGS
 from adapters.vocabulary import Call, Controls, Sent
-from cache.levels import Levels
 from cache.memory import Memory
 from cache.recent import Recent
+from cache.tiers import Tiers
 from proxy.cache_exact import LOOKED, bypassed, closest_told, exact_told, items_told
 from tests.fakes import CHAT, Clock
 
@@ -43,7 +43,7 @@ async def test_where_caches_are_off() -> None:
 
 async def test_the_nearest_of_the_tenants_own() -> None:
     clock, recent = Clock(), Recent()
-    levels = Levels(Memory(10, 1 << 20, 100, clock), None)
+    levels = Tiers(Memory(10, 1 << 20, 100, clock), None)
     assert await closest_told(levels, call(), recent, clock) is None
     recent.note(call(seed=1), clock(), "length")
     recent.note(call(seed=1, **{f"x{i}": i for i in range(40)}), clock())
@@ -65,7 +65,7 @@ class Held:
     """What of `Items` is looked at."""
 
     def __init__(self) -> None:
-        self.levels = Levels(None, None)
+        self.levels = Tiers(None, None)
 
 
 @pytest.mark.parametrize(

@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 
 from cache.disk import Disk
-from cache.levels import TOGETHER, Levels
 from cache.memory import Memory
+from cache.tiers import TOGETHER, Tiers
 from tests.cache.contract import Clock, entry_of, key_of
 
 
 @asynccontextmanager
 async def both(
     path: Path, clock: Clock, *, l1: float = 10, l2: float = 100, patience: float = 5
-) -> AsyncIterator[tuple[Levels, Memory, Disk]]:
+) -> AsyncIterator[tuple[Tiers, Memory, Disk]]:
     memory = Memory(10, 1 << 20, l1, clock)
     disk = Disk(path / "cache.db", 100, 1 << 20, l2, clock, patience=patience)
-    levels = Levels(memory, disk)
+    levels = Tiers(memory, disk)
     await levels.open()
     try:
         yield levels, memory, disk
@@ -62,7 +62,7 @@ async def test_whether_it_lies_in_memory_can_be_asked_without_a_trace(tmp_path: 
         assert memory.stats() == before
         clock.tick(11)
         assert levels.holds(entry.key) is False  # on disk it still is, but that is not asked
-    assert Levels(None, None).holds(entry.key) is False
+    assert Tiers(None, None).holds(entry.key) is False
 
 
 async def test_the_disk_outlives_the_process(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ class Slow(Disk):
 async def test_what_was_removed_while_the_disk_was_read_does_not_come_back(tmp_path: Path) -> None:
     clock = Clock()
     disk = Slow(tmp_path / "cache.db", 100, 1 << 20, 100, clock, patience=5)
-    levels = Levels(Memory(10, 1 << 20, 10, clock), disk)
+    levels = Tiers(Memory(10, 1 << 20, 10, clock), disk)
     await levels.open()
     try:
         entry, newer = entry_of(1, clock), entry_of(1, clock, body=b"newer")
@@ -125,7 +125,7 @@ async def test_what_was_removed_while_the_disk_was_read_does_not_come_back(tmp_p
 async def test_a_disk_that_fails_is_a_miss_and_memory_goes_on(tmp_path: Path) -> None:
     clock = Clock()
     (tmp_path / "file").write_bytes(b"not a directory")
-    levels = Levels(Memory(10, 1 << 20, 10, clock), Disk(tmp_path / "file" / "cache.db", 100, 1 << 20, 100, clock))
+    levels = Tiers(Memory(10, 1 << 20, 10, clock), Disk(tmp_path / "file" / "cache.db", 100, 1 << 20, 100, clock))
     await levels.open()
     entry = entry_of(1, clock)
     assert await levels.put(entry) is True
@@ -141,9 +141,9 @@ async def test_a_disk_that_fails_is_a_miss_and_memory_goes_on(tmp_path: Path) ->
 async def test_either_level_may_be_absent(tmp_path: Path) -> None:
     clock = Clock()
     entry = entry_of(1, clock)
-    memory_only = Levels(Memory(10, 1 << 20, 10, clock), None)
-    disk_only = Levels(None, Disk(tmp_path / "cache.db", 100, 1 << 20, 100, clock))
-    neither = Levels(None, None)
+    memory_only = Tiers(Memory(10, 1 << 20, 10, clock), None)
+    disk_only = Tiers(None, Disk(tmp_path / "cache.db", 100, 1 << 20, 100, clock))
+    neither = Tiers(None, None)
     for levels, found in ((memory_only, (entry, "l1")), (disk_only, (entry, "l2")), (neither, None)):
         await levels.open()
         assert await levels.put(entry) is (found is not None)
@@ -183,7 +183,7 @@ async def test_many_are_found_wherever_each_of_them_is(tmp_path: Path) -> None:
     count = 2 * TOGETHER + 1
     entries = [entry_of(number, clock) for number in range(count)]
     disk = Disk(tmp_path / "cache.db", 1000, 1 << 20, 100, clock, patience=30)
-    levels = Levels(Memory(1000, 1 << 20, 100, clock), disk)
+    levels = Tiers(Memory(1000, 1 << 20, 100, clock), disk)
     await levels.open()
     try:
         assert await levels.put_many(entries) == [True] * count
@@ -217,14 +217,14 @@ class Silent(Disk):
 
 async def test_a_disk_that_does_not_answer_is_waited_for_once(tmp_path: Path) -> None:
     disk = Silent(tmp_path / "cache.db", 1000, 1 << 20, 100, Clock())
-    assert await Levels(None, disk).get_many([key_of(number) for number in range(3 * TOGETHER)]) == {}
+    assert await Tiers(None, disk).get_many([key_of(number) for number in range(3 * TOGETHER)]) == {}
     assert disk.asked == TOGETHER
 
 
 @pytest.mark.parametrize("which", ["memory", "neither"])
 async def test_many_without_a_disk(which: str) -> None:
     clock = Clock()
-    levels = Levels(Memory(10, 1 << 20, 10, clock) if which == "memory" else None, None)
+    levels = Tiers(Memory(10, 1 << 20, 10, clock) if which == "memory" else None, None)
     entry = entry_of(1, clock)
     kept = which == "memory"
     assert await levels.put_many([entry]) == [kept]
@@ -266,7 +266,7 @@ async def test_keys_are_found_by_how_they_begin(tmp_path: Path) -> None:
         assert [levels.starting(entry.key[:8]) for entry in entries] == [[entry.key] for entry in entries]
         assert len(levels.starting(b"")) == 5
         assert levels.starting(b"nothing begins like this") == []
-    assert Levels(None, None).starting(b"") == []
+    assert Tiers(None, None).starting(b"") == []
 
 
 async def test_a_tenant_is_purged_from_both_and_nobody_else(tmp_path: Path) -> None:
@@ -283,8 +283,8 @@ async def test_a_tenant_is_purged_from_both_and_nobody_else(tmp_path: Path) -> N
         assert await levels.get(other.key) == (other, "l1")
         assert await disk.get(other.key) == other
         assert await levels.purge("mine") == 0
-    assert await Levels(None, None).purge("mine") == 0
-    assert await Levels(Memory(10, 1 << 20, 10, clock), None).purge("mine") == 0
+    assert await Tiers(None, None).purge("mine") == 0
+    assert await Tiers(Memory(10, 1 << 20, 10, clock), None).purge("mine") == 0
 
 
 async def test_what_another_worker_wrote_is_purged_too(tmp_path: Path) -> None:

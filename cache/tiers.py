@@ -13,7 +13,7 @@ TOGETHER = 128
 """Entries that are asked of the disk at the same time: its patience is for these, not for a batch of any size."""
 
 
-class Levels:
+class Tiers:
     """Writes go through to both, a hit on disk comes to memory. Nothing that a level does raises out of here."""
 
     def __init__(self, l1: Memory | None, l2: Disk | None) -> None:
