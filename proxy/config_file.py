@@ -15,9 +15,10 @@ from typing import Any
 import yaml
 from msgspec.structs import replace
 
-from proxy.config import MASK, OPENAI, Settings, masked_url
+from proxy.config import OPENAI, Settings
 from proxy.config_problem import ConfigError, Place, Problem, Trail
 from proxy.config_rules import Objection, contradictions, unmet
+from proxy.config_types import MASK, masked_url
 from proxy.config_value import SCHEMA, Item, Word, read, settings, written
 from proxy.providers import variable_of
 
@@ -113,6 +114,11 @@ LISTS: tuple[Trail, ...] = (
     ("pruning", "protect_tools"),
     ("pruning", "protect_paths"),
     ("cache", "semantic", "context"),
+    ("cache", "namespaces"),
+    ("cache", "invalidation", "tag_rules"),
+    ("cache", "invalidation", "depends"),
+    ("cache", "invalidation", "files"),
+    ("cache", "invalidation", "events"),
 )
 """Settings that are no single value, so that no variable can hold them."""
 
@@ -120,7 +126,7 @@ LISTS: tuple[Trail, ...] = (
 def _masked(form: str, text: str) -> str:
     if form == "secret" or (form == "header" and variable_of(text) is None):
         return MASK
-    return masked_url(text) if form == "url" else text
+    return masked_url(text) if form in ("url", "redis") else text
 
 
 def _settled(root: Item, problems: list[Problem], env: Mapping[str, str] | None) -> Settings:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from proxy.config import SIMULATED, Settings, Upstream
 from proxy.config_problem import ConfigError, Problem, Trail
@@ -59,10 +60,31 @@ def contradictions(settings: Settings) -> Iterator[Objection]:
     if settings.pruning.mode != "off" and not settings.warming.enabled:
         message = "needs `warming.enabled`: what it may take out depends on what the provider is believed to hold"
         yield Objection(("pruning", "mode"), message, (("warming", "enabled"),))
+    yield from _levels(settings)
     yield from _semantic(settings)
     yield from _key_entries(settings)
     yield from _upstreams(settings)
     yield from _routes(settings)
+
+
+def _levels(settings: Settings) -> Iterator[Objection]:
+    given = settings.cache
+    l1: Trail = ("cache", "multi_level", "l1")
+    adaptive = given.multi_level.l1.adaptive
+    if adaptive.enabled and not adaptive.min_size <= given.multi_level.l1.max_size <= adaptive.max_size:
+        told = "must lie between `adaptive.min_size` and `adaptive.max_size`: sizing begins with it"
+        yield Objection((*l1, "max_size"), told, ((*l1, "adaptive"),))
+    trail: Trail = ("cache", "invalidation")
+    for index, rule in enumerate(given.invalidation.tag_rules):
+        if not any((rule.model, rule.tenant, rule.namespace, rule.path, rule.contains)):
+            told = 'has no condition and would tag everything; if that is meant, say `model: "*"`'
+            yield Objection((*trail, "tag_rules", index), told)
+    for name in given.namespaces:
+        if TEXTS["name"](name):
+            yield Objection(("cache", "namespaces", name), TEXTS["name"](name))
+    if given.stale.while_revalidate and not given.stale.dollars:
+        told = "needs `dollars`: what is stale is served because it is being asked for anew"
+        yield Objection(("cache", "stale", "while_revalidate"), told, (("cache", "stale", "dollars"),))
 
 
 def _semantic(settings: Settings) -> Iterator[Objection]:
@@ -163,6 +185,9 @@ def _variables(settings: Settings, env: Mapping[str, str]) -> Iterator[Objection
             variable = variable_of(text)
             if variable is not None and not env.get(variable, "").strip():
                 yield Objection((*where, "headers", header), f"the variable {variable} is not set")
+    redis = settings.cache.multi_level.l3
+    if redis.enabled and redis.url_env is not None and not env.get(redis.url_env, "").strip():
+        yield Objection(("cache", "multi_level", "l3", "url_env"), f"the variable {redis.url_env} is not set")
     seen: dict[str, int] = {}
     for index, entry in enumerate(settings.tenants.keys):
         value = entry.key if entry.key_env is None else env.get(entry.key_env, "").strip()
@@ -223,7 +248,14 @@ def secrets_of(settings: Settings, env: Mapping[str, str]) -> set[str]:
     for name, upstream in network(settings).upstreams.items():
         sent = provider_headers(upstream, env).values()
         found |= {provider_key(upstream, env, name) or "", *(value for value in sent if len(value) >= SHORTEST_SECRET)}
+    found.add(unquote(urlsplit(redis_url(settings, env)).password or ""))
     return found - {""}
+
+
+def redis_url(settings: Settings, env: Mapping[str, str]) -> str:
+    """Of L3."""
+    given = settings.cache.multi_level.l3
+    return env.get(given.url_env, "").strip() if given.url_env is not None else given.url
 
 
 def stores_on_disk(settings: Settings) -> bool:

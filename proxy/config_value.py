@@ -230,6 +230,18 @@ def _url(text: str) -> str:
     return ""
 
 
+def _redis(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "is not a valid URL"
+    place = parts.path if parts.scheme == "unix" else host
+    if parts.scheme not in ("redis", "rediss", "unix") or not place or " " in text:
+        return "must be redis://HOST:PORT/NUMBER, rediss://... (TLS) or unix:///PATH"
+    return "must be a URL without `@` after the host; a `/` in a password is written %2F" if "@" in parts.path else ""
+
+
 def _match(pattern: str, objection: str) -> Callable[[str], str]:
     compiled = re.compile(pattern, re.ASCII)
     return lambda text: "" if compiled.fullmatch(text) else objection
@@ -240,6 +252,7 @@ TEXTS: dict[str, Callable[[str], str]] = {
     "directory": lambda text: "",
     "file": _match(r".*[^/]", "must name a file; it ends like a directory"),
     "url": _url,
+    "redis": _redis,
     "name": _match(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "must be letters, digits, `.`, `_` or `-`, at most 64"),
     "variable": _match(
         r"[A-Z_][A-Z0-9_]*",

@@ -30,10 +30,10 @@ from cache.policy import Policy
 from cache.semantic import Options, Semantic
 from cache.semantic_store import SemanticStore
 from cache.verifier import NEVER, UnusableVerifier, Verifier, packaged, read
-from proxy.config import Semantic as Given
 from proxy.config import Settings
 from proxy.config_problem import ConfigError, Problem, Trail
 from proxy.config_rules import located, store_path, stores_on_disk
+from proxy.config_semantic import Semantic as Given
 from proxy.pricing import prices_of
 from proxy.providers import network, seller
 from proxy.upstreams import Upstreams, World

@@ -16,9 +16,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from proxy.app import build
-from proxy.config import Settings, masked_url
+from proxy.config import Settings
 from proxy.config_file import override
 from proxy.config_rules import located
+from proxy.config_types import masked_url
 from proxy.server import HttpServer, listen, reserve, until_stopped
 
 log = logging.getLogger("warmgate")

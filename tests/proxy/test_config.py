@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.pretty import pretty_repr
 
-from proxy.config import MASK, Key, Settings, Upstream, masked_url
+from proxy.config import Key, Settings, Upstream
+from proxy.config_types import MASK, masked_url
 from proxy.config_value import SCHEMA
 
 SECRET = "sk-proj-Zx9k3yVal00000"

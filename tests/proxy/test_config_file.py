@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-from proxy import config
+from proxy import config, config_cache
 from proxy.config import Settings
 from proxy.config_command import summary
 from proxy.config_file import LISTS, MOST_NODES, dump, load, loads, override, variables
@@ -42,8 +42,8 @@ def test_nothing_said_is_all_defaults(text, tmp_path):
 def test_what_is_said_replaces_its_default_only():
     loaded = loads("listen: {port: 4200}\ncache:\n  multi_level:\n    l1: {ttl: 5m, max_bytes: 1MiB, max_size: 7}\n")
     assert loaded.listen == config.Listen(port=4200)
-    assert loaded.cache.multi_level.l1 == config.Memory(ttl=300, max_bytes=2**20, max_size=7)
-    assert loaded.cache.multi_level.l2 == config.Disk()
+    assert loaded.cache.multi_level.l1 == config_cache.Memory(ttl=300, max_bytes=2**20, max_size=7)
+    assert loaded.cache.multi_level.l2 == config_cache.Disk()
 
 
 def test_lists_and_tables():
@@ -268,7 +268,9 @@ def configurations(draw):
             read_timeout=draw(seconds),
         ),
         tenants=config.Tenants(mode="managed" if managed else "pass_through", keys=entries),
-        cache=config.Cache(multi_level=config.MultiLevel(l2=config.Disk(persistence_path=draw(paths)))),
+        cache=config_cache.Cache(
+            multi_level=config_cache.MultiLevel(l2=config_cache.Disk(persistence_path=draw(paths)))
+        ),
         record=config.Record(dir=draw(paths)),
         prices=draw(st.dictionaries(st.text(min_size=1, max_size=9).filter(str.isprintable), prices, max_size=3)),
         simulated=config.Simulated(first_token=draw(seconds), seed=draw(st.integers(0, 2**40))),

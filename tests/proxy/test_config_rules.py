@@ -1,21 +1,18 @@
 import pytest
 from msgspec.structs import replace
 
-from proxy.config import (
-    Audit,
+from proxy.config import Fallback, Key, Listen, Record, Route, Settings, Tenants, Upstream
+from proxy.config_cache import (
+    Adaptive,
     Cache,
     Disk,
-    Embedding,
-    Fallback,
-    Key,
-    Listen,
+    Invalidation,
+    Memory,
     MultiLevel,
-    Record,
-    Route,
-    Semantic,
-    Settings,
-    Tenants,
-    Upstream,
+    Namespace,
+    Redis,
+    Stale,
+    TagRule,
 )
 from proxy.config_problem import ConfigError, dotted
 from proxy.config_rules import (
@@ -27,6 +24,7 @@ from proxy.config_rules import (
     store_path,
     unmet,
 )
+from proxy.config_semantic import Audit, Embedding, Semantic
 
 ONE = Key(tenant="a", key="key-of-a")
 ENV = {"OPENAI_API_KEY": "sk-provider-000000", "TEAM_A": "first-team", "TEAM_B": " second-team\n", "HOME": "/home/me"}
@@ -66,6 +64,44 @@ def at(objections):
 
 def disk(path):
     return Settings(cache=Cache(multi_level=MultiLevel(l2=Disk(persistence_path=path))))
+
+
+@pytest.mark.parametrize(
+    ("cache", "trail", "word"),
+    [
+        (
+            Cache(multi_level=MultiLevel(l1=Memory(max_size=50, adaptive=Adaptive(enabled=True)))),
+            "cache.multi_level.l1.max_size",
+            "must lie between",
+        ),
+        (
+            Cache(invalidation=Invalidation(tag_rules=(TagRule(tag="a", model="*"), TagRule(tag="b")))),
+            "cache.invalidation.tag_rules[1]",
+            "has no condition",
+        ),
+        (Cache(namespaces={"a b": Namespace()}), "cache.namespaces.'a b'", "must be letters"),
+        (Cache(stale=Stale(while_revalidate=5.0)), "cache.stale.while_revalidate", "needs `dollars`"),
+    ],
+)
+def test_what_levels_can_not_be_told(cache, trail, word):
+    ((where, message),) = at(contradictions(Settings(cache=cache)))
+    assert where == trail
+    assert word in message
+
+
+def redis(**given):
+    return Settings(cache=Cache(multi_level=MultiLevel(l3=Redis(enabled=True, **given))))
+
+
+def test_the_variable_with_the_url_of_redis_has_to_be_there():
+    where = "cache.multi_level.l3.url_env"
+    assert at(unmet(redis(url_env="REDIS"), ENV)) == [(where, "the variable REDIS is not set")]
+    assert at(unmet(redis(url_env="REDIS"), ENV | {"REDIS": "redis://h"})) == []
+
+
+def test_the_password_of_redis_is_a_secret():
+    assert "p@ss" in secrets_of(redis(url="redis://me:p%40ss@h:1/0"), ENV)
+    assert "other" in secrets_of(redis(url_env="REDIS"), ENV | {"REDIS": "redis://:other@h"})
 
 
 def test_the_defaults_contradict_nothing_and_need_nothing(tmp_path):

@@ -6,7 +6,7 @@ from hypothesis import settings as profile
 from hypothesis import strategies as st
 from msgspec import inspect
 
-from proxy import config
+from proxy import config, config_types
 from proxy.config_problem import Problem
 from proxy.config_value import SCHEMA, WRONG, Item, Word, read, settings, written
 
@@ -151,7 +151,7 @@ def test_the_list_of_settings_is_complete_and_in_order():
     assert ways[-1] == "log.requests"
     assert "cache.multi_level.l2.persistence_path" in ways
     assert "prices" in ways
-    assert len(ways) == len(set(ways)) == 118
+    assert len(ways) == len(set(ways)) == 174
 
 
 @profile(max_examples=200)
@@ -181,3 +181,17 @@ def test_written_covers_the_whole_tree():
     tree = written(SCHEMA, config.Settings(), lambda form, text: text)
     assert tree["limits"] == {"body": "64MiB", "headers": "64KiB"}
     assert tree["cache"]["multi_level"]["l2"]["ttl"] == 3600
+
+
+@pytest.mark.parametrize("text", ["redis://h", "rediss://u:p@h:6380/2", "unix:///run/redis.sock", "redis://[::1]:1/0"])
+def test_where_a_redis_may_be(text):
+    assert value_of(config_types.RedisUrl, text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "localhost:6379", "http://h", "redis://", "unix://", "redis://h:x", "redis://a b"]
+)
+def test_what_is_no_redis(text):
+    assert "redis://" in value_of(config_types.RedisUrl, text) or "not a valid URL" in value_of(
+        config_types.RedisUrl, text
+    )
