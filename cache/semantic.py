@@ -19,6 +19,7 @@ from cache.audit import Audit, Case, Records
 from cache.decide import NEAR, Decide
 from cache.entry import Entry, Shape
 from cache.freshness import SECONDS, ttl_of
+from cache.guard_language import LARGEST
 from cache.keeping import Keeping, entry_of
 from cache.key import scope_of
 from cache.look import Look
@@ -136,6 +137,8 @@ class Semantic:
         question = call.dialect.question(call.parsed)
         if question.exact:
             return question.exact
+        if len(question.text) > LARGEST:  # the guards would let nothing pass, and looking at it takes its time
+            return "too long"
         if marker := marked(question, self.options.markers):
             return f"context: {marker.strip()}"
         scope = scope_of(call, question)

@@ -17,6 +17,7 @@ from cache.audit import Audit
 from cache.breaker import Breaker
 from cache.budget import Budget
 from cache.decide import Decide, Terms
+from cache.guard_language import LARGEST
 from cache.if_cached import IfCached
 from cache.judging import Judge
 from cache.policy import Policy
@@ -217,6 +218,7 @@ async def test_a_system_prompt_and_a_history_belong_to_the_scope() -> None:
         ({"question": "<context>The Nile</context> Which rivers?"}, "context: <context>"),
         ({"question": "?!"}, "no question"),
         ({"question": PLACEHOLDER, "body": {"n": 3}}, "several choices"),
+        ({"question": "river " * 2000}, "too long"),
     ],
 )
 async def test_what_is_exact_only_is_neither_looked_for_nor_kept(changes: dict[str, Any], why: str) -> None:
@@ -226,6 +228,13 @@ async def test_what_is_exact_only_is_neither_looked_for_nor_kept(changes: dict[s
     assert call.trace.nearness is not None
     assert (call.trace.nearness.outcome, call.trace.nearness.why) == ("exact only", why)
     assert (at.kept, at.embedder.asked) == (0, [])
+
+
+async def test_a_question_as_long_as_the_guards_read_is_looked_for() -> None:
+    at = await scene()
+    call, _, _ = await at.ask("Which rivers cross this? " + "x" * (LARGEST - 25))
+    assert call.trace.nearness is not None
+    assert (call.trace.nearness.outcome, at.kept) == ("nothing near", 1)
 
 
 async def test_off_is_off() -> None:
