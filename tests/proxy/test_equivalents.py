@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,15 +15,17 @@ from typing import Any
 
 import pytest
 
+from adapters.errors import EmbeddingError
 from cache.decide import Terms
 from cache.verifier import Verifier
-from proxy.config_file import loads
+from proxy.app import build
+from proxy.config_file import loads, override
 from proxy.config_problem import ConfigError
 from proxy.equivalents import embedder_for, grey_for, terms_of, verifier_for
 from proxy.pricing import prices_of
 from tests.adapters import tiny_bert
 from tests.fakes import CHAT, KEY, answers, completion, provider, until
-from tests.running import Proxy, proxy
+from tests.running import ENV, Proxy, proxy
 
 ON = "cache: {semantic: {enabled: true, mode: 'on'}}"
 QUESTION, SAME = "How do I reset the password of my account?", "How can I reset my account's password?"
@@ -207,6 +211,42 @@ async def test_why_is_told_with_the_words(tmp_path: Path) -> None:
             told = await response.json()
         assert "not" in json.dumps(told["semantic"])
         assert "negation" in json.dumps(told["semantic"])
+
+
+# ---------------------------------------------------------------- what is closed
+
+
+async def test_a_second_model_is_closed_with_the_others(tmp_path: Path) -> None:
+    tiny_bert.written(tmp_path, tiny_bert.weights(4, labels=1))
+    second = f"cross_encoder: {{model: someone/tiny, model_dir: '{tmp_path}'}}"
+    async with running(None, f"cache: {{semantic: {{enabled: true, {second}}}}}") as (ours, _):
+        near = ours.app.near
+        assert near is not None
+        grey = near.layer.decide.grey
+        assert grey is not None
+        assert len(await grey.pairs.score([("turn on", "turn off")])) == 1
+    with pytest.raises(EmbeddingError, match="closed"):
+        await grey.pairs.score([("turn on", "turn off")])
+
+
+MISSING = (
+    ("{upstream: {api_key_env: PROVIDER_KEY}, tenants: {mode: managed, keys: [{tenant: a, key_env: NONE}]}}", "NONE"),
+    ("cache: {semantic: {enabled: true, calibration: none.toml}}", "can't be read"),
+    ("cache: {semantic: {enabled: true, cross_encoder: {model: x, model_dir: NOWHERE}}}", "cross_encoder"),
+)
+
+
+@pytest.mark.parametrize(("config", "told"), MISSING)
+async def test_a_proxy_that_can_t_start_leaves_nothing_open(tmp_path: Path, config: str, told: str) -> None:
+    tiny_bert.default_model()
+    path = str(tmp_path / "answers.sqlite")
+    changes = {"upstream.base_url": "http://127.0.0.1:9/v1", "pruning.mode": "on"}
+    changes["cache.multi_level.l2.persistence_path"] = path
+    settings = override(loads(config.replace("NOWHERE", str(tmp_path)), "test", needs=False), changes)
+    with pytest.raises(ConfigError, match=told):
+        await build(settings, ENV)
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("warmgate")] == []
+    gc.collect()  # a session that nobody closed says so now
 
 
 # ---------------------------------------------------------------- what is missing at start
