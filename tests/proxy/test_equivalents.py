@@ -17,14 +17,18 @@ import pytest
 
 from adapters.errors import EmbeddingError
 from cache.decide import Terms
+from cache.semantic_store import SemanticStore
 from cache.verifier import Verifier
 from proxy.app import build
 from proxy.config_file import loads, override
 from proxy.config_problem import ConfigError
-from proxy.equivalents import embedder_for, grey_for, terms_of, verifier_for
+from proxy.equivalents import Equivalents, embedder_for, grey_for, terms_of, verifier_for
 from proxy.pricing import prices_of
 from tests.adapters import tiny_bert
+from tests.cache.contract import Clock
+from tests.cache.neighbours import kept, scattered, scope
 from tests.fakes import CHAT, KEY, answers, completion, provider, until
+from tests.proxy.semantics import Words
 from tests.running import ENV, Proxy, proxy
 
 ON = "cache: {semantic: {enabled: true, mode: 'on'}}"
@@ -118,6 +122,39 @@ async def test_entries_of_another_embedder_are_embedded_anew(tmp_path: Path) -> 
             assert near is not None
             await until(lambda: near.store.stats()["scopes"] == 1)
             assert "detail=semantic" in (await ours.chat(asked(SAME)))[1]["Cache-Status"]
+
+
+async def test_a_text_that_no_embedder_takes_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    clock, embedder, where = Clock(), Words(), tmp_path / "semantic.sqlite"
+    texts = ("How do I reset it?", "?!", "How do I turn it on?", "...")
+
+    def store(identity: str) -> SemanticStore:
+        return SemanticStore(where, identity, embedder.dimension, max_size=9, max_bytes=10**6, clock=clock)
+
+    before = store("another")
+    await before.open()
+    for number, row in enumerate(scattered(len(texts), embedder.dimension)):
+        assert await before.put(kept(number, clock, row, text=texts[number]))
+    await before.close()
+
+    now = store(embedder.identity)
+    await now.open()
+    assert now.stats()["stale"] == 4
+    near = Equivalents(None, now, embedder, None)  # type: ignore[arg-type]  # neither has a part in this
+    await near.reembed(_never)
+    found = await now.near(scope(0), (await embedder.embed(texts[:1])).vectors[0], 9)
+    assert [each.text for each in found] == [texts[0], texts[2]]
+    assert (now.stats()["stale"], now.stats()["entries"]) == (0, 2)
+    await now.close()
+
+
+async def _never(seconds: float) -> None:
+    raise AssertionError("there was nothing to wait for")
+
+
+async def test_where_no_text_is_taken_there_is_no_vector() -> None:
+    near = Equivalents(None, None, Words(), None)  # type: ignore[arg-type]
+    assert await near._vectors([(1, "?!"), (2, "...")]) == ({}, [1, 2])
 
 
 BOUGHT = """
