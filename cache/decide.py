@@ -57,6 +57,8 @@ class Pairs(Protocol):
     async def score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
         """0 to 1, in their order; raises `EmbeddingError`."""
 
+    async def close(self) -> None: ...
+
 
 class Grey(NamedTuple):
     """What is asked where the verifier's score is below its threshold, and not far."""

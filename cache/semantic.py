@@ -7,6 +7,7 @@ serving, beside the provider, and nobody waits for it. Whatever fails here is a 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple, Protocol
@@ -19,6 +20,7 @@ from cache.audit import Audit, Case, Records
 from cache.decide import NEAR, Decide
 from cache.entry import Entry, Shape
 from cache.freshness import SECONDS, ttl_of
+from cache.guard_language import LARGEST
 from cache.keeping import Keeping, entry_of
 from cache.key import scope_of
 from cache.look import Look
@@ -27,6 +29,8 @@ from cache.policy import Policy, semantic_objection
 from cache.recall import Admission, admitted, recalled, suits
 from cache.scope import MARKERS, marked
 from cache.verdict import Verdict
+
+log = logging.getLogger("warmgate.cache")
 
 
 class Store(Records, Protocol):
@@ -136,6 +140,8 @@ class Semantic:
         question = call.dialect.question(call.parsed)
         if question.exact:
             return question.exact
+        if len(question.text) > LARGEST:  # the guards would let nothing pass, and looking at it takes its time
+            return "too long"
         if marker := marked(question, self.options.markers):
             return f"context: {marker.strip()}"
         scope = scope_of(call, question)
@@ -146,7 +152,25 @@ class Semantic:
     # -- looking -------------------------------------------------------------------------------------------------
 
     async def _find(self, call: Call, asked: Asked) -> Found:
+        """The error of a task is looked at, not caught: whatever guards, verifier or store raise is a miss."""
         began = self._clock()
+        looking: asyncio.Task[Found] = self._tasks.spawn(self._look(call, asked))
+        try:
+            await asyncio.wait([looking])
+        finally:
+            looking.cancel()  # nobody else waits for it; what is embedded or decided for others goes on
+        why, nearness = "closed", call.trace.nearness
+        assert nearness is not None
+        if not looking.cancelled():
+            if (error := looking.exception()) is None:
+                return looking.result()
+            why = f"error: {type(error).__name__}"
+            log.error("%s: an equivalent question could not be looked for", asked.route[:128], exc_info=error)
+        return self._noted(call, Found(why=why, seconds=self._clock() - began, spent=nearness.spent))
+
+    async def _look(self, call: Call, asked: Asked) -> Found:
+        began, nearness = self._clock(), call.trace.nearness
+        assert nearness is not None
         if not self.store.holds(asked.scope):
             await self.audit.looked(asked.route, hit=False)
             return self._noted(call, Found(verdict=Verdict(why="nothing near")))
@@ -154,10 +178,11 @@ class Semantic:
             embedded = await self.embedder.embed([asked.text])
         except EmbeddingError as error:
             return self._noted(call, Found(why=f"embedding: {error}", seconds=self._clock() - began))
+        nearness.spent = embedded.cost or 0.0  # is paid, whatever comes next
         near = await self.store.near(asked.scope, embedded.vectors[0], self.options.candidates)
         verdict = await self.decide(asked.text, near, call.controls.similarity)
         await self.audit.looked(asked.route, hit=verdict.served is not None)
-        spent = (embedded.cost or 0.0) + verdict.spent
+        spent = nearness.spent + verdict.spent
         return self._noted(call, Found(embedded.vectors[0], verdict, "", self._clock() - began, spent))
 
     def _noted(self, call: Call, found: Found) -> Found:

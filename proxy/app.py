@@ -10,6 +10,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,6 @@ from proxy.cache_desk import CacheDesk
 from proxy.cache_desk import Semantic as Answers
 from proxy.cache_notes import Notes
 from proxy.config import Settings
-from proxy.config_problem import ConfigError
 from proxy.config_rules import located, resolve_keys, store_path, stores_on_disk
 from proxy.conversations import Conversations
 from proxy.edge import Desk, Door, Edge
@@ -79,13 +79,25 @@ class App:
 
 async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, peers: Path | None = None) -> App:
     """The proxy; with `peers`, a directory, as the worker of this index among others on the same port."""
-    tasks = Tasks()
-    levels = _levels(settings, env)
-    await levels.open()
+    levels, tasks = _levels(settings, env), Tasks()
+    async with AsyncExitStack() as opened:  # closed again where something that comes later can't be had
+        await levels.open()
+        opened.push_async_callback(levels.close)
+        app = await _built(settings, env, levels, tasks, opened)
+        app.edge.operations = operations(settings, app.edge, app.metrics, _peers(peers, index, app.metrics, tasks))
+        opened.pop_all()
+    return app
+
+
+async def _built(
+    settings: Settings, env: Mapping[str, str], levels: Levels, tasks: Tasks, opened: AsyncExitStack
+) -> App:
     tenancy, verify = _tenancy(settings, env)
     world = World(time.time, time.perf_counter, asyncio.sleep, random.Random().random)
     upstreams = connect(settings, env, world, tasks, verify=verify)
+    opened.push_async_callback(upstreams.close)
     await upstreams.open()
+    opened.push_async_callback(tasks.drain, 0.0)
     if upstreams.tell:
         tasks.spawn(upstreams.learn(), endless=True)
 
@@ -97,7 +109,7 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
     names = Names(time.time())
     talking: Handler = Several(upstreams.router, OPENAI_CHOICES, names, tasks)
     talking = IfCached(talking) if settings.cache.enabled else talking
-    near = await _near(settings, env, talking, upstreams, policy, world, tasks)
+    near = await _near(settings, env, talking, upstreams, policy, world, tasks, opened)
     talking = near.layer if near is not None else talking  # equivalent questions, allowed to refuse
     exact = Exact(talking, levels, policy, upstreams.admission, time.time) if caches else None
     talking = shared(exact or talking, exact.peek if exact else _nothing, policy.cacheable)
@@ -125,7 +137,6 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
         desks=_desks(settings, upstreams, names, tasks, exact.holds if exact else _never, policy.cacheable),
         rooms={"cache": _cache_desk(levels, exact, items, near, upstreams, notes)},
     )
-    edge.operations = operations(settings, edge, metrics, _peers(peers, index, metrics, tasks))
     return App(edge, levels, metrics, tasks, upstreams, recorder, near)
 
 
@@ -137,14 +148,13 @@ async def _near(
     policy: Policy,
     world: World,
     tasks: Tasks,
+    opened: AsyncExitStack,
 ) -> Equivalents | None:
     if not (settings.cache.enabled and settings.cache.semantic.enabled):
         return None
-    try:
-        near = await equivalents(settings, env, inner, upstreams, policy, world, tasks)
-    except ConfigError:
-        await upstreams.close()
-        raise
+    near = await equivalents(settings, env, inner, upstreams, policy, world, tasks)
+    opened.push_async_callback(near.close)
+    opened.push_async_callback(tasks.drain, 0.0)  # closing goes backwards: first of all what uses it
     tasks.spawn(near.reembed(asyncio.sleep), endless=True)
     return near
 

@@ -65,6 +65,7 @@ def summary(settings: Settings, env: Mapping[str, str]) -> list[tuple[str, str]]
         ("tenants", who if tenants.mode == "managed" else "pass_through: each client's own provider key"),
         ("shared", "one cache for all tenants" if tenants.share_cache else "nothing between tenants"),
         ("cache", ", ".join(parts) if cache.enabled and parts else "off"),
+        ("semantic", _semantic(settings)),
         ("disk", str(store_path(settings, env)) if stores_on_disk(settings) else "no answers on disk"),
         ("records", settings.record.dir or "nothing"),
     ]
@@ -78,6 +79,19 @@ def _routes(settings: Settings) -> list[tuple[str, str]]:
         where = [masked_url(str(net.upstreams[way.upstream].base_url)) for way in ways(route)]
         lines.append(("route", f"{route.model} -> {', then '.join(where)}"))
     return lines
+
+
+def _semantic(settings: Settings) -> str:
+    """What is done about equivalent questions, and what decides about them."""
+    given = settings.cache.semantic
+    if not (settings.cache.enabled and given.enabled):
+        return "off"
+    others = [
+        f"{route.model} {route.semantic}"
+        for route in network(settings).routes
+        if route.semantic is not None and route.semantic != given.mode
+    ]
+    return f"{', '.join([given.mode, *others])}; policy {given.policy}"
 
 
 def _effective(

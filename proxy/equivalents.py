@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -64,6 +65,8 @@ class Equivalents:
     audit: Audit
 
     async def close(self) -> None:
+        if (grey := self.layer.decide.grey) is not None:
+            await grey.pairs.close()
         await self.embedder.close()
         await self.store.close()
 
@@ -115,8 +118,7 @@ async def equivalents(
 ) -> Equivalents:
     """Raises `ConfigError` where something is missing, with what to do about it."""
     given, prices = settings.cache.semantic, prices_of(settings, world.wall())
-    embedder = await embedder_for(settings, env, upstreams.router, prices)
-    verifier = verifier_for(given, env, embedder.identity)
+    embedder, verifier, grey = await _models(settings, env, upstreams.router, prices)
     store = SemanticStore(
         semantic_path(settings, env),
         embedder.identity,
@@ -144,7 +146,7 @@ async def equivalents(
         inner,
         store,
         embedder,
-        Decide(verifier, embedder, terms_of(given, verifier), world.chance, await grey_for(given, env)),
+        Decide(verifier, embedder, terms_of(given, verifier), world.chance, grey),
         audit,
         policy,
         upstreams.admission,
@@ -154,6 +156,19 @@ async def equivalents(
         clock=world.clock,
     )
     return Equivalents(layer, store, embedder, audit)
+
+
+async def _models(
+    settings: Settings, env: Mapping[str, str], router: Handler, prices: Prices
+) -> tuple[Embedder, Verifier | None, Grey | None]:
+    given = settings.cache.semantic
+    embedder = await embedder_for(settings, env, router, prices)
+    async with AsyncExitStack() as opened:  # closed again where what belongs to it is missing
+        opened.push_async_callback(embedder.close)
+        verifier = verifier_for(given, env, embedder.identity)
+        grey = await grey_for(given, env)
+        opened.pop_all()
+    return embedder, verifier, grey
 
 
 async def embedder_for(settings: Settings, env: Mapping[str, str], router: Handler | None, prices: Prices) -> Embedder:

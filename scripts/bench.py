@@ -164,7 +164,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--translation", action="store_true", help="what translation between the two APIs adds")
     parser.add_argument("--warming", action="store_true", help="what the gate adds to a request, and remembers")
     parser.add_argument("--embedding", action="store_true", help="what a vector costs, alone and in company")
-    parser.add_argument("--semantic", action="store_true", help="lookups of the semantic cache, without the embedding")
+    parser.add_argument("--semantic", action="store_true", help="lookups of the semantic cache, in parts and whole")
     parser.add_argument("--million", action="store_true", help="of --semantic: also at a million entries (2.5 GB)")
     parser.add_argument("--memory", action="store_true", help="unique keys: does memory stay flat?")
     parser.add_argument("--keys", type=int, default=200_000, help="of --memory")
@@ -181,9 +181,11 @@ def main() -> None:
         warming(5 if arguments.quick else 60)
         return
     if arguments.semantic:
-        from bench_semantic import semantic  # it takes FAISS, which the others do without
+        from bench_lookup import lookup  # they take FAISS, which the others do without
+        from bench_semantic import semantic
 
         semantic(million=arguments.million, quick=arguments.quick)
+        lookup(4 if arguments.quick else 15)
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the fleet is ended then, too
     missing = warmgate_missing()

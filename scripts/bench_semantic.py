@@ -1,4 +1,5 @@
-"""What a lookup in the semantic cache costs without the embedding, by how many entries there are, and what they weigh.
+"""What finding the nearest costs in the semantic cache, by how many entries there are, and what they weigh. What a
+whole lookup costs is measured by `bench_lookup`.
 
 Run as `scripts/bench --semantic [--million]`. A process fills a store on disk; another opens it, builds the view from
 the rows and is measured, so that memory and times are those of a proxy that was started anew. Vectors are of 384
@@ -94,9 +95,13 @@ def scope_of(number: int, scopes: int) -> bytes:
 
 
 def _kept(number: int, row: Matrix, scopes: int, now: float) -> Kept:
+    text = f"What is the answer to question number {number}?"
+    return Kept(scope_of(number, scopes), "chat", text, row, entry(number, now))
+
+
+def entry(number: int, now: float) -> Entry:
     key = number.to_bytes(32, "big")
-    entry = Entry(key, "t", "", "m", Shape.MESSAGE, 200, (), BODY, True, None, 0.001, now, now + 86_400)
-    return Kept(scope_of(number, scopes), "chat", f"What is the answer to question number {number}?", row, entry)
+    return Entry(key, "t", "", "m", Shape.MESSAGE, 200, (), BODY, True, None, 0.001, now, now + 86_400)
 
 
 async def measure(path: Path, count: int, scopes: int) -> dict[str, Any]:

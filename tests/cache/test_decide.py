@@ -167,6 +167,8 @@ class Pairs:
             raise EmbeddingError(self.failing)
         return [self.said] * len(pairs)
 
+    async def close(self) -> None: ...
+
 
 GREY = [near(1, "Which trains cross the plains?", 0.9)]
 ASKED = "Which rivers cross the desert?"

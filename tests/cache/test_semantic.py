@@ -8,8 +8,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 
+from adapters.embedder import Embedded
+from adapters.embedding_batches import Batches, Limits
 from adapters.question import PLACEHOLDER
 from adapters.tasks import Tasks
 from adapters.vocabulary import Call, Controls, Handler, Reply, Route
@@ -17,6 +20,7 @@ from cache.audit import Audit
 from cache.breaker import Breaker
 from cache.budget import Budget
 from cache.decide import Decide, Terms
+from cache.guard_language import LARGEST
 from cache.if_cached import IfCached
 from cache.judging import Judge
 from cache.policy import Policy
@@ -25,7 +29,7 @@ from cache.semantic_store import SemanticStore
 from cache.verifier import Verifier
 from tests.cache.scripted import Admission, Script, call_of
 from tests.cache.worded import DIMENSION, Worded
-from tests.fakes import Clock, completion
+from tests.fakes import Clock, completion, until
 
 VERIFIER = Verifier("worded", -9.0, (8.0, -1.0, 0.1, 4.0, 1.0), ((0.005, 0.9),))
 TERMS = Terms("calibrated", 0.5, 0.9, 0.005)
@@ -217,6 +221,7 @@ async def test_a_system_prompt_and_a_history_belong_to_the_scope() -> None:
         ({"question": "<context>The Nile</context> Which rivers?"}, "context: <context>"),
         ({"question": "?!"}, "no question"),
         ({"question": PLACEHOLDER, "body": {"n": 3}}, "several choices"),
+        ({"question": "river " * 2000}, "too long"),
     ],
 )
 async def test_what_is_exact_only_is_neither_looked_for_nor_kept(changes: dict[str, Any], why: str) -> None:
@@ -226,6 +231,13 @@ async def test_what_is_exact_only_is_neither_looked_for_nor_kept(changes: dict[s
     assert call.trace.nearness is not None
     assert (call.trace.nearness.outcome, call.trace.nearness.why) == ("exact only", why)
     assert (at.kept, at.embedder.asked) == (0, [])
+
+
+async def test_a_question_as_long_as_the_guards_read_is_looked_for() -> None:
+    at = await scene()
+    call, _, _ = await at.ask("Which rivers cross this? " + "x" * (LARGEST - 25))
+    assert call.trace.nearness is not None
+    assert (call.trace.nearness.outcome, at.kept) == ("nothing near", 1)
 
 
 async def test_off_is_off() -> None:
@@ -315,6 +327,96 @@ async def test_an_embedder_that_fails_is_a_miss() -> None:
     assert call.trace.nearness is not None
     assert (call.trace.nearness.outcome, call.trace.nearness.why) == ("failed", "embedding: timeout")
     assert at.kept == 1
+
+
+class Broken:
+    """A verifier that nobody foresaw."""
+
+    def score(self, row: Any) -> float:
+        raise ZeroDivisionError("no such thing")
+
+
+async def test_a_verifier_that_raises_is_a_miss_which_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    at = await scene()
+    await at.ask()
+    at.layer.decide.verifier = Broken()  # type: ignore[assignment]
+    at.embedder.cost = 0.00002
+    call, reply, _ = await at.ask(SAME)
+    assert reply.source == "upstream"
+    nearness = call.trace.nearness
+    assert nearness is not None
+    assert (nearness.outcome, nearness.why, nearness.spent) == ("failed", "error: ZeroDivisionError", 0.00002)
+    (record,) = caplog.records
+    assert record.exc_info is not None
+    assert "no such thing" in str(record.exc_info[1])
+    assert at.kept == 2
+
+
+async def test_a_shadow_that_raises_loses_neither_the_answer_nor_the_count(caplog: pytest.LogCaptureFixture) -> None:
+    at = await scene("shadow")
+    await at.ask()
+    at.layer.decide.verifier = Broken()  # type: ignore[assignment]
+    call, reply, _ = await at.ask(SAME)
+    assert (reply.source, at.kept, len(caplog.records)) == ("upstream", 2, 1)
+    assert call.trace.nearness is not None
+    assert call.trace.nearness.outcome == "failed"
+
+
+async def test_a_store_that_raises_is_a_miss() -> None:
+    at = await scene()
+    await at.ask()
+
+    async def near(*_: Any) -> Any:
+        raise IndexError
+
+    at.store.near = near  # type: ignore[method-assign]
+    call, reply, _ = await at.ask(SAME)
+    assert reply.source == "upstream"
+    assert call.trace.nearness is not None
+    assert call.trace.nearness.why == "error: IndexError"
+
+
+async def test_an_embedding_that_was_given_up_is_a_miss() -> None:
+    at = await scene()
+    await at.ask()
+
+    async def embed(texts: Any) -> Any:
+        raise asyncio.CancelledError  # as of a thread that is shut down
+
+    at.embedder.embed = embed  # type: ignore[method-assign]
+    call = call_of(body={"messages": [{"role": "user", "content": SAME}]}, controls=Controls(no_store=True))
+    assert (await at.layer(call)).source == "upstream"
+    assert call.trace.nearness is not None
+    assert (call.trace.nearness.outcome, call.trace.nearness.why) == ("failed", "closed")
+
+
+async def test_a_caller_that_hangs_up_takes_nothing_from_others() -> None:
+    at = await scene()
+    await at.ask()
+    held, begun, asked, embed = asyncio.Event(), [], [], at.embedder.embed
+
+    async def compute(texts: list[str]) -> Embedded:
+        begun.append(texts)
+        await held.wait()
+        return await embed(texts)
+
+    batches = Batches(compute, Limits(), len)
+
+    async def shared(texts: Any) -> Embedded:
+        asked.append(texts)
+        rows, _ = await batches.ask(texts)
+        return Embedded(np.array(rows))
+
+    at.embedder.embed = shared  # type: ignore[method-assign]
+    first, second = (asyncio.ensure_future(at.ask(SAME)) for _ in range(2))
+    await until(lambda: len(asked) == 2 and len(begun) == 1)
+    first.cancel()
+    await asyncio.wait([first])
+    assert first.cancelled()
+    held.set()
+    assert (await second)[1].source == "semantic"
+    assert len(at.tasks) == 0
+    assert await batches.close()
 
 
 async def test_a_store_that_is_closed_is_a_miss() -> None:

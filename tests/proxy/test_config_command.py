@@ -41,9 +41,33 @@ def test_check_says_what_a_server_would_do(run, tmp_path):
         "  tenants   managed, 2 keys of 2 tenants",
         "  shared    nothing between tenants",
         "  cache     coalescing, exact answers",
+        "  semantic  off",
         f"  disk      {tmp_path}/.cache/warmgate/answers.sqlite",
         "  records   nothing",
     ]
+
+
+SEMANTIC = "cache: {{enabled: {0}, semantic: {{enabled: {1}, mode: '{2}', policy: {3}}}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (SEMANTIC.format("true", "true", "shadow", "calibrated"), "shadow; policy calibrated"),
+        (SEMANTIC.format("true", "true", "on", "static"), "on; policy static"),
+        (SEMANTIC.format("true", "false", "on", "static"), "off"),
+        (SEMANTIC.format("false", "true", "on", "static"), "off"),
+        (
+            SEMANTIC.format("true", "true", "off", "verified")
+            + "routes: [{model: a-*, upstream: openai, semantic: 'on'}, {model: b, upstream: openai, semantic: 'off'}]",
+            "off, a-* on; policy verified",
+        ),
+    ],
+)
+def test_check_says_what_is_done_about_equivalent_questions(run, text, told):
+    code, out, err = run(check, text)
+    assert (code, err) == (0, "")
+    assert f"  semantic  {told}" in out.splitlines()
 
 
 def test_check_names_every_variable_that_is_missing_with_its_place(run):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,15 +15,21 @@ from typing import Any
 
 import pytest
 
+from adapters.errors import EmbeddingError
 from cache.decide import Terms
+from cache.semantic_store import SemanticStore
 from cache.verifier import Verifier
-from proxy.config_file import loads
+from proxy.app import build
+from proxy.config_file import loads, override
 from proxy.config_problem import ConfigError
-from proxy.equivalents import embedder_for, grey_for, terms_of, verifier_for
+from proxy.equivalents import Equivalents, embedder_for, grey_for, terms_of, verifier_for
 from proxy.pricing import prices_of
 from tests.adapters import tiny_bert
+from tests.cache.contract import Clock
+from tests.cache.neighbours import kept, scattered, scope
 from tests.fakes import CHAT, KEY, answers, completion, provider, until
-from tests.running import Proxy, proxy
+from tests.proxy.semantics import Words
+from tests.running import ENV, Proxy, proxy
 
 ON = "cache: {semantic: {enabled: true, mode: 'on'}}"
 QUESTION, SAME = "How do I reset the password of my account?", "How can I reset my account's password?"
@@ -116,6 +124,39 @@ async def test_entries_of_another_embedder_are_embedded_anew(tmp_path: Path) -> 
             assert "detail=semantic" in (await ours.chat(asked(SAME)))[1]["Cache-Status"]
 
 
+async def test_a_text_that_no_embedder_takes_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    clock, embedder, where = Clock(), Words(), tmp_path / "semantic.sqlite"
+    texts = ("How do I reset it?", "?!", "How do I turn it on?", "...")
+
+    def store(identity: str) -> SemanticStore:
+        return SemanticStore(where, identity, embedder.dimension, max_size=9, max_bytes=10**6, clock=clock)
+
+    before = store("another")
+    await before.open()
+    for number, row in enumerate(scattered(len(texts), embedder.dimension)):
+        assert await before.put(kept(number, clock, row, text=texts[number]))
+    await before.close()
+
+    now = store(embedder.identity)
+    await now.open()
+    assert now.stats()["stale"] == 4
+    near = Equivalents(None, now, embedder, None)  # type: ignore[arg-type]  # neither has a part in this
+    await near.reembed(_never)
+    found = await now.near(scope(0), (await embedder.embed(texts[:1])).vectors[0], 9)
+    assert [each.text for each in found] == [texts[0], texts[2]]
+    assert (now.stats()["stale"], now.stats()["entries"]) == (0, 2)
+    await now.close()
+
+
+async def _never(seconds: float) -> None:
+    raise AssertionError("there was nothing to wait for")
+
+
+async def test_where_no_text_is_taken_there_is_no_vector() -> None:
+    near = Equivalents(None, None, Words(), None)  # type: ignore[arg-type]
+    assert await near._vectors([(1, "?!"), (2, "...")]) == ({}, [1, 2])
+
+
 BOUGHT = """
 upstream: {base_url: simulated}
 simulated: {first_token: 0.001, tokens_per_second: 100000}
@@ -207,6 +248,42 @@ async def test_why_is_told_with_the_words(tmp_path: Path) -> None:
             told = await response.json()
         assert "not" in json.dumps(told["semantic"])
         assert "negation" in json.dumps(told["semantic"])
+
+
+# ---------------------------------------------------------------- what is closed
+
+
+async def test_a_second_model_is_closed_with_the_others(tmp_path: Path) -> None:
+    tiny_bert.written(tmp_path, tiny_bert.weights(4, labels=1))
+    second = f"cross_encoder: {{model: someone/tiny, model_dir: '{tmp_path}'}}"
+    async with running(None, f"cache: {{semantic: {{enabled: true, {second}}}}}") as (ours, _):
+        near = ours.app.near
+        assert near is not None
+        grey = near.layer.decide.grey
+        assert grey is not None
+        assert len(await grey.pairs.score([("turn on", "turn off")])) == 1
+    with pytest.raises(EmbeddingError, match="closed"):
+        await grey.pairs.score([("turn on", "turn off")])
+
+
+MISSING = (
+    ("{upstream: {api_key_env: PROVIDER_KEY}, tenants: {mode: managed, keys: [{tenant: a, key_env: NONE}]}}", "NONE"),
+    ("cache: {semantic: {enabled: true, calibration: none.toml}}", "can't be read"),
+    ("cache: {semantic: {enabled: true, cross_encoder: {model: x, model_dir: NOWHERE}}}", "cross_encoder"),
+)
+
+
+@pytest.mark.parametrize(("config", "told"), MISSING)
+async def test_a_proxy_that_can_t_start_leaves_nothing_open(tmp_path: Path, config: str, told: str) -> None:
+    tiny_bert.default_model()
+    path = str(tmp_path / "answers.sqlite")
+    changes = {"upstream.base_url": "http://127.0.0.1:9/v1", "pruning.mode": "on"}
+    changes["cache.multi_level.l2.persistence_path"] = path
+    settings = override(loads(config.replace("NOWHERE", str(tmp_path)), "test", needs=False), changes)
+    with pytest.raises(ConfigError, match=told):
+        await build(settings, ENV)
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("warmgate")] == []
+    gc.collect()  # a session that nobody closed says so now
 
 
 # ---------------------------------------------------------------- what is missing at start
