@@ -14,6 +14,7 @@ from dataclasses import replace
 from adapters.tasks import Tasks
 from adapters.usage import Usage
 from adapters.vocabulary import Call, Clock, Form, Handler, Reply, Sleep
+from warming.across import Across
 from warming.calls import Calls, noted_on, told
 from warming.cheapest import for_fanout
 from warming.counterfactual import plainly
@@ -54,8 +55,11 @@ class Warm:
         *,
         clock: Clock,
         sleep: Sleep,
+        across: Across | None = None,
     ) -> None:
-        """`planner` and `ledger` may serve several upstreams. `clock` must not go backwards."""
+        """`planner` and `ledger` may serve several upstreams. `clock` must not go backwards. `across`: where there are
+        other replicas."""
+        self._across = across
         self.inner, self.planner, self.reading, self.options = inner, planner, reading, options
         self._ledger, self._tasks, self._clock, self._sleep = ledger, tasks, clock, sleep
         self._waits = Waits(tasks, sleep)
@@ -127,6 +131,12 @@ class Warm:
             plan = self.planner.plan(
                 request.prompt, request.terms, self._clock(), patient=patient, waited=True, shared=shared.at
             )
+        if self._across is not None and plan.leads:
+            try:
+                waited = await self._across.lead(plan, deadline - self._clock()) or waited
+            except BaseException:  # its client is gone, and with it the leader that others wait for
+                self._failed(plan)
+                raise
         noted.waited += self._clock() - began
         noted.role = "follower" if waited else noted.role or ("leader" if plan.leads else "alone")
         noted.why = noted.why or plan.why
@@ -136,6 +146,8 @@ class Warm:
     def _over(self, plan: Plan) -> None:
         if plan.flight is not None:
             self._waits.over(plan.flight)
+            if self._across is not None:
+                self._across.over(plan.flight)
 
     # Sending
 

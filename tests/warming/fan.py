@@ -23,6 +23,7 @@ from adapters.tasks import Tasks
 from adapters.usage import Usage
 from adapters.vocabulary import Call, Dialect, Fanout, Form, Handler, Reply, Trace, Warmup
 from tests.fakes import KEY, Time
+from warming.across import Across
 from warming.ledger import Ledger
 from warming.options import Options
 from warming.planner import Planner
@@ -79,12 +80,20 @@ class Fan:
         self.provider = Simulated(
             OPENAI_CHAT, self.timing, sleep=self.time.sleep, clock=self.time, routes=routes, lag=self.lag
         )
-        self.ledger, self.planner = Ledger(), Planner()
+        self.ledger = Ledger()
+        self.warm = self._layer(None)
+
+    def beside(self, across: Across | None) -> Warm:
+        """The layer of another replica in front of the same provider."""
+        return self._layer(across)
+
+    def _layer(self, across: Across | None) -> Warm:
+        self.planner = Planner()
         price = partial(PRICES.split)
         market = Market("sim", partial(profile_of, "maker"), partial(multipliers, PRICES), price, self._token)
         reading = Reading(market, self.options, lambda call: call.credential)
         metered: Handler = Meter(self._provider, price, self.time)
-        self.warm = Warm(
+        return Warm(
             metered,
             self.planner,
             reading,
@@ -93,6 +102,7 @@ class Fan:
             self.tasks,
             clock=self.time,
             sleep=self.time.sleep,
+            across=across,
         )
 
     def _token(self, model: str, prompt: int) -> float:
@@ -119,6 +129,7 @@ class Fan:
         hang_up: float | None = None,
         dialect: Dialect = ANTHROPIC_MESSAGES,
         headers: dict[str, str] | None = None,
+        through: Warm | None = None,
     ) -> Got:
         """Sends at `at` seconds from now, and reads to the end or until it hangs up."""
         await self.time.sleep(at)
@@ -134,7 +145,7 @@ class Fan:
             stream=stream, fanout=fanout, warmup=warmup,
         )  # fmt: skip
         try:
-            reply = await self.warm(call)
+            reply = await (through or self.warm)(call)
         except (UpstreamError, Torn):
             return Got(0, self.time.now - began, call.trace)
         first = self.time.now - began
