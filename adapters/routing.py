@@ -37,6 +37,7 @@ class Rule(NamedTuple):
     """Their `model`: `*` stands for the name that was asked for."""
     warming: str = ""
     semantic: str = ""
+    namespace: str = ""
 
 
 class Peer(NamedTuple):
@@ -73,7 +74,7 @@ class Routing:
         named = tuple(Way(way.upstream, way.model.replace("*", model)) for way in ways)
         first = named[0]
         mark = msgspec.json.encode((self.peers[first.upstream].base_url, first.model)).decode()
-        return Route(named, mark, *((rule.warming, rule.semantic) if rule else ()))
+        return Route(named, mark, *((rule.warming, rule.semantic, rule.namespace) if rule else ()))
 
     def translation(self, dialect: Dialect, way: Way) -> Translation | None:
         """None where the upstream speaks this dialect itself; raises `Refused` where nothing leads from one to the

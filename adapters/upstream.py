@@ -173,7 +173,7 @@ class Upstream:
     def _filtered(self, call: Call) -> Outgoing:
         dropped = NOT_SENT | named_by_connection(call.headers)
         if call.dialect is not None:
-            dropped = dropped | {"accept-encoding"}
+            dropped = dropped | {"accept-encoding", "cache-tags"}  # the tags are for us
         # One spelling for each name: of two lines that differ in letter case aiohttp would send the second only.
         spelled: dict[str, str] = {}
         kept = [

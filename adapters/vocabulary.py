@@ -78,6 +78,10 @@ class Controls:
     """How similar an equivalent question has to be at least; within the bounds of the configuration."""
     exact: bool = False
     """Answer from memory with the answer to an identical request only."""
+    tags: tuple[str, ...] = ()
+    """What the answer is kept under beside its key, so that it can be invalidated by them."""
+    stale_if_error: float | None = None
+    """Where the provider fails, accept an answer that expired so many seconds ago; 0: none. At most as configured."""
 
     @property
     def shareable(self) -> bool:
@@ -191,12 +195,13 @@ class Trace:
     """
 
     source: str = ""
-    """Who answered: `upstream`, `l1`, `l2`, `semantic`, `collapsed`, `proxy` (a refusal of our own)."""
+    """Who answered: `upstream`, `l1`, `l2`, `l3`, `semantic`, `collapsed`, `proxy` (a refusal of our own)."""
     why: str = ""
     """Why the cache did not answer, in RFC 9211's terms: `miss`, `request`, `bypass`; empty on a hit."""
     detail: str = ""
     age: float | None = None
     ttl: float | None = None
+    """Of an answer from memory; negative where it is stale."""
     stored: bool = False
     refused_to_store: str = ""
     upstream_status: int | None = None
@@ -426,6 +431,8 @@ class Route(NamedTuple):
     """The strategy for its fan-outs (`leader`, `call`, `auto`, `off`); empty: as configured for all."""
     semantic: str = ""
     """Whether equivalent questions are answered (`off`, `shadow`, `on`); empty: as configured for all."""
+    namespace: str = ""
+    """What its answers are kept under; empty: as configured for all."""
 
 
 NOWHERE = Route(())

@@ -20,7 +20,7 @@ from adapters.vocabulary import Call, Form, Handler, OneFrame, Reply, Trace
 from cache.key import key_of
 
 Peek = Callable[[Call], Reply | None]
-Slot = tuple[bytes, bool, str]
+Slot = tuple[bytes, bool, str, tuple[str, ...]]
 _FACTS = [field.name for field in fields(Trace)]
 
 
@@ -52,8 +52,9 @@ class Coalesce:
             return reply
         if not call.controls.shareable or not self.eligible(call):
             return await self.inner(call)
-        # An answer without usage can't serve a caller who needs it; the reverse would hand out a chunk unasked.
-        slot = (key_of(call), call.wants_usage, self.unproven(call))
+        # An answer without usage can't serve a caller who needs it; the reverse would hand out a chunk unasked. And one
+        # that is kept without somebody's tags would outlive their invalidation.
+        slot = (key_of(call), call.wants_usage, self.unproven(call), call.controls.tags)
         flight = self.flights.get(slot)
         if flight is None or flight.closed:
             apart = call.apart()

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from adapters.errors import Refused
 from adapters.vocabulary import PLAIN, Controls
+from cache.labels import BadLabel, distinct, tag_of
 
-MEMBERS = ("ttl", "s-maxage", "no-cache", "no-store", "namespace", "similarity", "semantic")
-"""Members of the body's `cache` object: LiteLLM's names, and two of our own."""
+MEMBERS = ("ttl", "s-maxage", "no-cache", "no-store", "namespace", "similarity", "semantic", "tags")
+"""Members of the body's `cache` object: LiteLLM's names, and three of our own."""
 
 SIMILARITY, SEMANTIC, CONTEXT = "X-Warmgate-Similarity", "X-Warmgate-Semantic", "X-Warmgate-Context"
+TAGS = "Cache-Tags"
 
 SHARED = "shared"
 """The only context that anybody else's question may meet; `personal`, `retrieved` and any other word are exact only."""
@@ -24,6 +27,7 @@ class Asked(NamedTuple):
     similarity: str | None = None
     semantic: str | None = None
     context: str | None = None
+    tags: str | None = None
 
 
 NOTHING = Asked()
@@ -47,6 +51,7 @@ def controls_of(cache_control: str | None, member: Any = None, asked: Asked = NO
     names = {name for name, _ in directives}
     said = [_seconds(value) for name, value in directives if name == "max-age"]
     ages = [age for age in (*said, body.max_age) if age is not None]
+    errors = [_seconds(value) for name, value in directives if name == "stale-if-error"]
     wanted = [each for each in (_similarity(asked.similarity), body.similarity) if each is not None]
     return Controls(
         no_cache="no-cache" in names or body.no_cache,
@@ -57,6 +62,8 @@ def controls_of(cache_control: str | None, member: Any = None, asked: Asked = NO
         namespace=body.namespace,
         similarity=max(wanted, default=None),
         exact=body.exact or _off(asked.semantic) or not set(_words(asked.context)) <= {SHARED},
+        tags=_tags((*(asked.tags or "").split(","), *body.tags), TAGS) if asked.tags else body.tags,
+        stale_if_error=min((each for each in errors if each is not None), default=None),
     )
 
 
@@ -70,6 +77,7 @@ def member_of(controls: Controls) -> dict[str, Any]:
         "namespace": controls.namespace or None,
         "similarity": controls.similarity,
         "semantic": False if controls.exact else None,
+        "tags": list(controls.tags) or None,
     }
     return {name: value for name, value in said.items() if value is not None}
 
@@ -123,7 +131,22 @@ def _member(member: Any) -> Controls:
         namespace=namespace,
         similarity=_fraction(member, "similarity"),
         exact=not _flag(member, "semantic", absent=True),
+        tags=_tags(_list(member, "tags"), "cache.tags"),
     )
+
+
+def _tags(texts: Iterable[str], param: str) -> tuple[str, ...]:
+    try:
+        return distinct(tag_of(text) for text in map(str.strip, texts) if text)
+    except BadLabel as error:
+        raise Refused(400, f"`{param}`: {error}", param=param) from None
+
+
+def _list(member: dict[str, Any], name: str) -> list[str]:
+    value = member.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise Refused(400, f"`cache.{name}` must be a list of strings", param=f"cache.{name}")
+    return value
 
 
 def _flag(member: dict[str, Any], name: str, *, absent: bool = False) -> bool:

@@ -2,21 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
-from adapters.vocabulary import Answer, Call, Clock, Form, Handler, Reply
-from cache.keeping import Keeping, entry_of
+from adapters.errors import UpstreamError
+from adapters.sse import Frame
+from adapters.vocabulary import Answer, Call, Clock, Form, Frames, Handler, Reply
+from cache.entry import Entry
+from cache.keeping import Keeping, Labels, Made, entry_of, namespace_of, own_labels
 from cache.key import key_of
+from cache.labels import BadLabel
+from cache.leases import Free, Leases
 from cache.policy import Policy
 from cache.recall import Admission, admitted, recalled, suits, too_old
+from cache.refresh import Refresh
 from cache.tiers import Tiers
+
+DOWN = frozenset({500, 502, 503, 504, 529})
+"""Statuses that say that a provider fails: those of RFC 5861 §4, and a provider's own word for overload."""
+
+
+class Stale(NamedTuple):
+    """Seconds after its end that an answer still serves: where the provider fails, and while it is asked for anew."""
+
+    if_error: float = 0.0
+    while_revalidate: float = 0.0
+
+
+NEVER = Stale()
+
+
+NEVER = Stale()
+
+
+class Shared(NamedTuple):
+    """How replicas that are asked the same at once share one upstream call."""
+
+    leases: Leases
+    wait: float = 30.0
+    """Seconds, at most, that one waits for the answer of another."""
+
+
+ALONE = Shared(Free())
 
 
 class Exact:
-    """L1 and L2 in front of `inner`. Only answers of the upstream are recorded: never a guess of another layer."""
+    """The levels in front of `inner`. Only answers of the upstream are recorded: never a guess of another layer.
 
-    def __init__(self, inner: Handler, levels: Tiers, policy: Policy, admission: Admission, clock: Clock) -> None:
+    `clock` is Unix time. `refresh` is set once there is one: it asks through this layer.
+    """
+
+    def __init__(
+        self,
+        inner: Handler,
+        levels: Tiers,
+        policy: Policy,
+        admission: Admission,
+        clock: Clock,
+        labels: Labels = own_labels,
+        stale: Stale = NEVER,
+        shared: Shared = ALONE,
+    ) -> None:
         self.inner, self.levels, self.policy, self.admission, self.clock = inner, levels, policy, admission, clock
+        self.labels, self.stale, self.shared = labels, stale, shared
+        self.refresh: Refresh | None = None
 
     def holds(self, call: Call) -> bool:
         """Whether an answer lies in L1, for whoever plans ahead: whether it may be served is not asked."""
@@ -29,6 +81,10 @@ class Exact:
         entry = self.levels.peek(key_of(call))
         if entry is None or not suits(entry, call, self.clock()) or not self.admission.fresh(call, entry):
             return None
+        if call.controls.tags and not set(call.controls.tags) <= set(entry.labels):
+            return None  # it is labelled first, which takes a moment
+        if self.refresh is not None:
+            self.refresh.hit(call, entry)
         return recalled(call, entry, "l1", self.clock())
 
     async def __call__(self, call: Call) -> Reply:
@@ -37,41 +93,176 @@ class Exact:
             return await self.inner(call)
         key = key_of(call)
         call.trace.why = "request" if call.controls.no_cache else "miss"
-        found = None if call.controls.no_cache else await self.levels.get(key)
-        if found is not None:
-            entry, level = found
-            if suits(entry, call, self.clock()):
-                fresh = self.admission.fresh(call, entry)
-                reply = await admitted(self.admission, call, fresh, partial(recalled, call, entry, level, self.clock()))
-                if reply is not None:
-                    return reply
-            elif too_old(entry, call.controls, self.clock()):
+        found: tuple[Entry, str] | None = None
+        if not call.controls.no_cache:
+            found = await self.levels.get(key, stale=any(self.stale))
+            if found is not None and (reply := await self._recalled(call, *found)) is not None:
+                return reply
+        token: bytes | None = b""
+        if self.shared is not ALONE and call.controls.shareable:
+            token = await self.shared.leases.acquire(key, self.shared.wait)
+            if token is None and (reply := await self._of_others(call, key)) is not None:
+                return reply
+        return await self._led(call, key, token, found[0] if found is not None else None)
+
+    # -- from memory ---------------------------------------------------------------------------------------------
+
+    async def _recalled(self, call: Call, entry: Entry, level: str) -> Reply | None:
+        now = self.clock()
+        if not suits(entry, call, now):
+            if too_old(entry, call.controls, now):
                 call.trace.why = "request"
-        reply = await self.inner(call)
-        kept = not call.controls.no_store and not call.trace.refused_to_store
-        if kept and reply.source == "upstream" and reply.answer is not None:
-            await self._keep(call, reply, reply.answer)
+            return None
+        if not entry.fresh(now):
+            return await self._while_revalidating(call, entry, level)
+        if self.refresh is not None:
+            self.refresh.hit(call, entry)
+        if not set(call.controls.tags) <= set(entry.labels):
+            entry = await self._labelled(call, entry)
+        return await self._served(call, entry, level)
+
+    async def _while_revalidating(self, call: Call, entry: Entry, level: str) -> Reply | None:
+        if self.refresh is None or self.clock() >= entry.expires_at + self.stale.while_revalidate:
+            return None
+        if not self.refresh.begin(call, entry, "stale"):
+            return None
+        return await self._served(call, entry, level, "stale-while-revalidate")
+
+    async def _served(self, call: Call, entry: Entry, level: str, detail: str = "") -> Reply | None:
+        def hit() -> Reply:
+            call.trace.detail = detail
+            return recalled(call, entry, level, self.clock())
+
+        return await admitted(self.admission, call, self.admission.fresh(call, entry), hit)
+
+    async def _labelled(self, call: Call, entry: Entry) -> Entry:
+        """Who asks for an answer under further tags finds it gone when these are invalidated."""
+        mark = self.levels.mark()
+        try:
+            more = replace(entry, labels=tuple(dict.fromkeys((*entry.labels, *self.labels(call)))))
+        except BadLabel:
+            return entry
+        await self.levels.put(more, mark)
+        return more
+
+    # -- from the upstream ---------------------------------------------------------------------------------------
+
+    async def _of_others(self, call: Call, key: bytes) -> Reply | None:
+        """What another replica is being answered."""
+        await self.shared.leases.ended(key, self.shared.wait)
+        found = await self.levels.get(key)
+        reply = await self._recalled(call, *found) if found is not None else None
+        if reply is not None:
+            call.trace.detail = "asked by another replica"
         return reply
 
-    async def _keep(self, call: Call, reply: Reply, answer: Answer) -> None:
+    async def _led(self, call: Call, key: bytes, token: bytes | None, entry: Entry | None) -> Reply:
+        """`token`: of the lease, to be given back when the answer is there, or will not come."""
+        held = bool(token)
+
+        async def release() -> None:
+            nonlocal held
+            if held and token:
+                held = False
+                await self.shared.leases.release(key, token)
+
+        try:
+            reply = await self._asked(call, entry)
+        except BaseException:
+            await release()
+            raise
+        if reply.form is Form.EVENTS and held:
+            reply.frames = Leased(reply.frames, release)
+        else:
+            await release()
+        return reply
+
+    async def _asked(self, call: Call, entry: Entry | None) -> Reply:
+        """`entry`: one that is stale, for the case that the provider fails."""
+        made = Made((), self.levels.mark(), self.clock())
+        try:
+            reply = await self.inner(call)
+        except UpstreamError:
+            instead = await self._instead(call, entry)
+            if instead is None:
+                raise
+            return instead
+        if reply.status in DOWN and (instead := await self._instead(call, entry)) is not None:
+            await reply.frames.aclose()
+            return instead
+        kept = not call.controls.no_store and not call.trace.refused_to_store
+        if kept and reply.source == "upstream" and reply.answer is not None:
+            await self._keep(call, reply, reply.answer, made)
+        return reply
+
+    async def _instead(self, call: Call, entry: Entry | None) -> Reply | None:
+        """The stale answer where the provider fails."""
+        if entry is None or not suits(entry, call, self.clock()):
+            return None
+        asked = call.controls.stale_if_error
+        longest = self.stale.if_error if asked is None else min(asked, self.stale.if_error)
+        if self.clock() >= entry.expires_at + longest:
+            return None
+        # It was found before the provider was asked, and may have been invalidated since.
+        found = await self.levels.get(entry.key, stale=True)
+        return None if found is None else await self._served(call, *found, "stale-if-error")
+
+    async def _keep(self, call: Call, reply: Reply, answer: Answer, made: Made) -> None:
         if not 200 <= reply.status < 300:
             call.trace.refused_to_store = f"status {reply.status}"
         elif reply.form is Form.EVENTS:
-            keep = partial(self.store, call, reply, answer)
+            keep = partial(self._store, call, reply, answer, made)
             reply.frames = Keeping(reply.frames, answer.dialect, keep, partial(_spoilt, call))
         else:
-            await self.store(call, reply, answer)
+            await self._store(call, reply, answer, made)
 
-    async def store(self, call: Call, reply: Reply, answer: Answer) -> None:
-        """Keeps a complete answer, if the policy has nothing against it; returns when it is in every level."""
+    async def _store(self, call: Call, reply: Reply, answer: Answer, made: Made) -> None:
+        """Keeps a complete answer, if the policy has nothing against it; returns when it is where it has to be."""
         trace = call.trace
         objection = trace.refused_to_store or self.policy.objection(answer)
-        longest, asked = self.levels.ttl, call.controls.ttl
+        longest, asked = self.levels.ttl_of(namespace_of(call)), call.controls.ttl
         ttl = longest if asked is None else min(asked, longest)
+        if not objection and ttl > 0:
+            try:
+                made = made._replace(labels=self.labels(call))
+            except BadLabel as error:
+                objection = str(error)
         if objection or ttl <= 0:
             trace.refused_to_store = objection or "ttl 0"
             return
-        trace.stored = await self.levels.put(entry_of(call, reply, answer, self.clock(), ttl))
+        trace.stored = await self.levels.put(entry_of(call, reply, answer, self.clock(), ttl, made), made.mark)
+
+    async def renew(self, call: Call) -> float | None:
+        """Asks the upstream and keeps the answer: what that cost, in US dollars, None where nobody knows. Raises
+        `UpstreamError` and `Torn`."""
+        call.trace.why = "request"
+        reply = await self._asked(call, None)
+        async with aclosing(reply.frames):
+            async for _ in reply.frames:
+                pass
+        return call.trace.cost
+
+
+class Leased:
+    """Frames at whose end a lease is given back, whatever that end is."""
+
+    __slots__ = ("_frames", "_release")
+
+    def __init__(self, frames: Frames, release: Callable[[], Awaitable[None]]) -> None:
+        self._frames, self._release = frames, release
+
+    def __aiter__(self) -> AsyncIterator[Frame]:
+        return self
+
+    async def __anext__(self) -> Frame:
+        return await self._frames.__anext__()
+
+    def ready(self) -> list[Frame]:
+        return self._frames.ready()
+
+    async def aclose(self) -> None:
+        await self._frames.aclose()
+        await self._release()
 
 
 def _spoilt(call: Call) -> None:

@@ -19,7 +19,9 @@ from adapters.usage import Usage
 from adapters.vocabulary import Answer, Call, Clock, Form, Handler, Reply
 from cache.bills import NOTHING, Bill, shared, total
 from cache.entry import KEPT_HEADERS, Entry, Shape
+from cache.keeping import EMBEDDINGS, Labels, Made, namespace_of, own_labels
 from cache.key import item_keys
+from cache.labels import BadLabel
 from cache.recall import Admission, admitted
 from cache.tiers import Tiers
 
@@ -44,9 +46,16 @@ class Items:
     """Stands where `Exact` stands for answers that are one whole. `max_item`: bytes; a larger item is not kept."""
 
     def __init__(
-        self, inner: Handler, levels: Tiers, admission: Admission, clock: Clock, max_item: int = 8 * 1024 * 1024
+        self,
+        inner: Handler,
+        levels: Tiers,
+        admission: Admission,
+        clock: Clock,
+        max_item: int = 8 * 1024 * 1024,
+        labels: Labels = own_labels,
     ) -> None:
         self.inner, self.levels, self.admission, self.clock, self.max_item = inner, levels, admission, clock, max_item
+        self.labels = labels
 
     def peek(self, call: Call) -> Reply | None:
         """The answer if all of it lies in L1 and may be served at once, without a task or a thread."""
@@ -101,7 +110,9 @@ class Items:
         young = {
             key: (entry, level)
             for key, (entry, level) in found.items()
-            if entry.shape is Shape.ITEM and (oldest is None or entry.stored_at >= oldest)
+            if entry.shape is Shape.ITEM
+            and (oldest is None or entry.stored_at >= oldest)
+            and set(call.controls.tags) <= set(entry.labels)  # else it is asked for, and kept under these tags as well
         }
         if len(young) < 2:
             return young
@@ -117,7 +128,7 @@ class Items:
         now, trace = self.clock(), call.trace
         entries = [known[key][0] for key in keys]
         bill = total([Bill(entry.usage, entry.cost) for entry in entries])
-        trace.source = "l2" if any(level == "l2" for _, level in known.values()) else "l1"
+        trace.source = max(level for _, level in known.values())
         trace.age = max(0.0, now - min(entry.stored_at for entry in entries))
         trace.ttl = max(0.0, min(entry.expires_at for entry in entries) - now)
         trace.why, trace.usage, trace.cost, trace.saved = "", bill.usage, 0.0, bill.cost
@@ -150,6 +161,7 @@ class Items:
     ) -> tuple[Reply, dict[bytes, Told] | None]:
         """The upstream's reply, and what it told of each item, which is kept then. None where it can't be taken apart,
         for the reason that is noted on the trace."""
+        made = Made((), self.levels.mark(), self.clock())
         reply, bill = await self._billed(asked)
         try:
             parts = _parts(reply, len(wanted))
@@ -160,7 +172,7 @@ class Items:
         bills = shared(bill, _weights(wanted))
         told = {key: Told(part, each) for (key, _), part, each in zip(wanted, parts, bills, strict=True)}
         if not call.controls.no_store:
-            await self._keep(call, reply, told)
+            await self._keep(call, reply, told, made)
         return reply, told
 
     async def _billed(self, call: Call) -> tuple[Reply, Bill]:
@@ -199,9 +211,15 @@ class Items:
         lines = tuple([line for line in reply.headers if line[0].lower() not in UNTRUE])
         return Reply.whole(reply.status, lines, body, source=reply.source, answer=Answer(call.dialect, body=body))
 
-    async def _keep(self, call: Call, reply: Reply, told: Mapping[bytes, Told]) -> None:
-        trace, longest, asked = call.trace, self.levels.ttl, call.controls.ttl
+    async def _keep(self, call: Call, reply: Reply, told: Mapping[bytes, Told], made: Made) -> None:
+        namespace = namespace_of(call, EMBEDDINGS)
+        trace, longest, asked = call.trace, self.levels.ttl_of(namespace), call.controls.ttl
         ttl = longest if asked is None else min(asked, longest)
+        try:
+            labels = self.labels(call)
+        except BadLabel as error:
+            trace.refused_to_store = str(error)
+            return
         if ttl <= 0:
             trace.refused_to_store = "ttl 0"
             return
@@ -210,7 +228,7 @@ class Items:
             Entry(
                 key=key,
                 tenant=call.tenant,
-                namespace=call.controls.namespace,
+                namespace=namespace,
                 model=call.model,
                 shape=Shape.ITEM,
                 status=200,
@@ -221,13 +239,15 @@ class Items:
                 cost=each.bill.cost,
                 stored_at=now,
                 expires_at=now + ttl,
+                labels=labels,
+                took=max(0.0, now - made.began),
             )
             for key, each in told.items()
         ]
         small = [entry for entry in entries if len(entry.body) <= self.max_item]
         if len(small) < len(entries):
             trace.refused_to_store = f"an item larger than {self.max_item} bytes"
-        trace.stored = any(await self.levels.put_many(small)) or trace.stored
+        trace.stored = any(await self.levels.put_many(small, made.mark)) or trace.stored
 
 
 def _asked(call: Call) -> list[Item] | None:

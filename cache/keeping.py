@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import NamedTuple
 
 from adapters.errors import Unfoldable
 from adapters.sse import Frame
@@ -10,8 +11,33 @@ from adapters.vocabulary import Answer, Call, Dialect, Frames, Reply
 from cache.entry import KEPT_HEADERS, Entry, Shape
 from cache.key import key_of
 
+ANSWERS, EMBEDDINGS = "llm.response", "embedding"
+"""Namespaces of what no request and no route has put into another one."""
 
-def entry_of(call: Call, reply: Reply, answer: Answer, now: float, ttl: float) -> Entry:
+Labels = Callable[[Call], tuple[str, ...]]
+"""What an answer to a call is labelled with. Raises `BadLabel` where that would be too many."""
+
+
+def namespace_of(call: Call, otherwise: str = ANSWERS) -> str:
+    return call.controls.namespace or call.route.namespace or otherwise
+
+
+def own_labels(call: Call) -> tuple[str, ...]:
+    """Those that the request brings."""
+    return call.controls.tags
+
+
+class Made(NamedTuple):
+    """How an entry came to be."""
+
+    labels: tuple[str, ...] = ()
+    mark: int = 0
+    """Of the levels, when its making began."""
+    began: float = 0.0
+    """Unix time."""
+
+
+def entry_of(call: Call, reply: Reply, answer: Answer, now: float, ttl: float, made: Made) -> Entry:
     """The entry of a complete answer that lives for `ttl` seconds from now on."""
     trace = call.trace
     shape, body = _stored_form(answer, call)
@@ -20,7 +46,7 @@ def entry_of(call: Call, reply: Reply, answer: Answer, now: float, ttl: float) -
     return Entry(
         key=key_of(call),
         tenant=call.tenant,
-        namespace=call.controls.namespace,
+        namespace=namespace_of(call),
         model=call.model,
         shape=shape,
         status=reply.status,
@@ -31,6 +57,8 @@ def entry_of(call: Call, reply: Reply, answer: Answer, now: float, ttl: float) -
         cost=trace.cost,
         stored_at=now,
         expires_at=now + ttl,
+        labels=made.labels,
+        took=max(0.0, now - made.began),
     )
 
 

@@ -75,7 +75,7 @@ def recalled(call: Call, entry: Entry, source: str, now: float) -> Reply:
     """The reply that an entry is; notes on the call's trace what that saved."""
     trace = call.trace
     trace.source, trace.why, trace.usage = source, "", entry.usage
-    trace.age, trace.ttl = max(0.0, now - entry.stored_at), max(0.0, entry.expires_at - now)
+    trace.age, trace.ttl = max(0.0, now - entry.stored_at), entry.expires_at - now
     trace.cost, trace.saved = 0.0, entry.cost
     assert call.dialect is not None
     if entry.shape is Shape.FRAMES:

@@ -8,65 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import NamedTuple, Protocol
 
-from adapters.embedder import Embedder, Matrix
+from adapters.embedder import Embedder
 from adapters.errors import EmbeddingError
 from adapters.tasks import Tasks
 from adapters.vocabulary import Answer, Call, Clock, Form, Handler, Nearness, Reply
-from cache.audit import Audit, Case, Records
-from cache.decide import NEAR, Decide
+from cache.audit import Audit, Case
+from cache.decide import Decide
 from cache.entry import Entry, Shape
-from cache.freshness import SECONDS, ttl_of
+from cache.freshness import ttl_of
 from cache.guard_language import LARGEST
-from cache.keeping import Keeping, entry_of
+from cache.keeping import Keeping, Labels, Made, entry_of, own_labels
 from cache.key import scope_of
+from cache.labels import BadLabel
 from cache.look import Look
-from cache.near import Kept, Near
+from cache.near import Kept
 from cache.policy import Policy, semantic_objection
 from cache.recall import Admission, admitted, recalled, suits
-from cache.scope import MARKERS, marked
+from cache.scope import marked
+from cache.semantic_parts import NOTHING, Asked, Found, Marks, Options, Store, route_of
 from cache.verdict import Verdict
 
 log = logging.getLogger("warmgate.cache")
-
-
-class Store(Records, Protocol):
-    def holds(self, scope: bytes) -> int: ...
-    async def near(self, scope: bytes, vector: Matrix, k: int) -> list[Near]: ...
-    async def put(self, kept: Kept) -> int: ...
-
-
-class Options(NamedTuple):
-    mode: str = "shadow"
-    """`off`, `shadow`, `on`; a route may say otherwise."""
-    candidates: int = NEAR
-    markers: Sequence[str] = MARKERS
-    """Of context that is personal or was retrieved; a request that holds one is exact only."""
-    ttl: Mapping[str, float] = SECONDS
-    """Seconds by category of question."""
-
-
-class Asked(NamedTuple):
-    """What is asked, and where an answer may be looked for."""
-
-    text: str
-    scope: bytes
-    route: str
-
-
-class Found(NamedTuple):
-    vector: Matrix | None = None
-    verdict: Verdict | None = None
-    """None where nothing was looked for, or it failed."""
-    why: str = ""
-    seconds: float = 0.0
-    spent: float = 0.0
-
-
-NOTHING = Found()
 
 
 class Semantic:
@@ -83,10 +47,13 @@ class Semantic:
         admission: Admission,
         options: Options,
         tasks: Tasks,
+        marks: Marks,
         *,
+        labels: Labels = own_labels,
         wall: Clock,
         clock: Clock,
     ) -> None:
+        self.marks, self.labels = marks, labels
         self.inner, self.store, self.embedder, self.decide = inner, store, embedder, decide
         self.audit, self.policy, self.admission, self.options = audit, policy, admission, options
         self._tasks, self._wall, self._clock = tasks, wall, clock
@@ -111,7 +78,8 @@ class Semantic:
         else:
             found = self._tasks.spawn(self._find(call, asked))
             nearness.why = "" if mode == "shadow" else "breaker open"
-        return self._keeping(call, asked, found, await self.inner(call))
+        made = Made((), self.marks.mark(), self._wall())
+        return self._keeping(call, asked, found, await self.inner(call), made)
 
     async def explain(self, call: Call) -> Look:
         """What would be done with this request; nothing is."""
@@ -211,8 +179,13 @@ class Semantic:
         nearness = call.trace.nearness
         assert nearness is not None
         entry = await self.store.entry(near.id)
-        if entry is None or not suits(entry, call, self._wall()):
-            nearness.outcome, nearness.why = "refused", "gone" if entry is None else "of another form, or too old"
+        refused = "gone" if entry is None or not self.marks.serves(entry) else ""
+        if entry is not None and not refused and not suits(entry, call, self._wall()):
+            refused = "of another form, or too old"
+        if entry is not None and not set(call.controls.tags) <= set(entry.labels):
+            refused = refused or "of other tags"  # it would outlive what this request says it depends on
+        if entry is None or refused:
+            nearness.outcome, nearness.why = "refused", refused
             return None
         fresh = self.admission.fresh(call, entry)
         case = Case(asked.route, asked.text, near, found.verdict.score)
@@ -229,23 +202,25 @@ class Semantic:
 
     # -- keeping -------------------------------------------------------------------------------------------------
 
-    def _keeping(self, call: Call, asked: Asked, found: Found | asyncio.Task[Found], reply: Reply) -> Reply:
+    def _keeping(self, call: Call, asked: Asked, found: Found | asyncio.Task[Found], reply: Reply, made: Made) -> Reply:
         answer = reply.answer
         if reply.source != "upstream" or answer is None or not 200 <= reply.status < 300:
             return reply
 
+        def begin() -> None:
+            entry = self._entry(call, asked, reply, answer, made)
+            self._tasks.spawn(self._after(call, asked, found, entry, answer, made.mark))
+
         async def complete() -> None:
-            entry = self._entry(call, asked, reply, answer)
-            self._tasks.spawn(self._after(call, asked, found, entry, answer))
+            begin()
 
         if reply.form is Form.EVENTS:
             reply.frames = Keeping(reply.frames, answer.dialect, complete, _nothing)
         else:
-            entry = self._entry(call, asked, reply, answer)
-            self._tasks.spawn(self._after(call, asked, found, entry, answer))
+            begin()
         return reply
 
-    def _entry(self, call: Call, asked: Asked, reply: Reply, answer: Answer) -> Entry | None:
+    def _entry(self, call: Call, asked: Asked, reply: Reply, answer: Answer, made: Made) -> Entry | None:
         """What is kept of an answer; None where nothing is."""
         now, wanted = self._wall(), call.controls.ttl
         ttl = ttl_of(asked.text, now, self.options.ttl)
@@ -254,11 +229,21 @@ class Semantic:
             return None
         if self.policy.objection(answer) or semantic_objection(answer):
             return None
-        entry = entry_of(call, reply, answer, now, ttl)
+        try:
+            made = made._replace(labels=self.labels(call))
+        except BadLabel:
+            return None
+        entry = entry_of(call, reply, answer, now, ttl, made)
         return entry if entry.shape is Shape.MESSAGE else None
 
     async def _after(
-        self, call: Call, asked: Asked, finding: Found | asyncio.Task[Found], entry: Entry | None, answer: Answer
+        self,
+        call: Call,
+        asked: Asked,
+        finding: Found | asyncio.Task[Found],
+        entry: Entry | None,
+        answer: Answer,
+        mark: int,
     ) -> None:
         """Once the answer is there: judges what would have been served, and keeps what is new."""
         found = await finding if isinstance(finding, asyncio.Task) else finding
@@ -275,7 +260,8 @@ class Semantic:
                 vector = (await self.embedder.embed([asked.text])).vectors[0]
             except EmbeddingError:
                 return
-        await self.store.put(Kept(asked.scope, asked.route, asked.text, vector, entry))
+        kept = Kept(asked.scope, asked.route, asked.text, vector, entry)
+        await self.store.put(kept, self.marks.valid(entry, mark))
 
     def _case(self, asked: Asked, found: Found) -> Case | None:
         """What there is to be judged: an entry that would have been served, or that is to be learned of."""
@@ -285,11 +271,6 @@ class Semantic:
         best = verdict.opinions[0]
         learning = self.decide.terms.policy == "verified" and not best.vetoes and best.score is not None
         return Case(asked.route, asked.text, best.near, best.score) if verdict.served or learning else None
-
-
-def route_of(call: Call) -> str:
-    """What reports tell apart, and what the breaker opens: the endpoint and the model."""
-    return f"{call.target.partition('?')[0].strip('/')} {call.model}"
 
 
 def _nothing() -> None:

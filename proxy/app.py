@@ -90,7 +90,7 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
 
 
 async def _built(
-    settings: Settings, env: Mapping[str, str], levels: Levels, tasks: Tasks, opened: AsyncExitStack
+    settings: Settings, env: Mapping[str, str], levels: Tiers, tasks: Tasks, opened: AsyncExitStack
 ) -> App:
     tenancy, verify = _tenancy(settings, env)
     world = World(time.time, time.perf_counter, asyncio.sleep, random.Random().random)

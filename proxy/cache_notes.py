@@ -7,7 +7,7 @@ from typing import NamedTuple
 from cachetools import LRUCache
 
 from cache.recent import Recent
-from cache.semantic import route_of
+from cache.semantic_parts import route_of
 from proxy.events import Event
 
 ANSWERED = frozenset({"upstream", "l1", "l2", "semantic", "collapsed"})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from multidict import MultiMapping
 
 from adapters.vocabulary import Lines
-from cache.controls import CONTEXT, NOTHING, SEMANTIC, SIMILARITY, Asked
+from cache.controls import CONTEXT, NOTHING, SEMANTIC, SIMILARITY, TAGS, Asked
 from proxy.tenants import Identity, Tenancy
 
 REMEMBERED = 4096
@@ -25,7 +25,7 @@ class Caller:
     waits: bool
     """The client sends its body only when told to go on (RFC 9110 §10.1.1)."""
     asked: Asked = NOTHING
-    """Of the semantic cache."""
+    """Of the semantic cache, and what the answer is to be kept under."""
 
 
 class Callers:
@@ -47,7 +47,7 @@ class Callers:
                 encoded="Content-Encoding" in headers,
                 websocket=headers.get("Upgrade", "").lower() == "websocket",
                 waits=headers.get("Expect", "").lower() == "100-continue",
-                asked=Asked(*[_joined(headers, name) for name in (SIMILARITY, SEMANTIC, CONTEXT)]),
+                asked=Asked(*[_joined(headers, name) for name in (SIMILARITY, SEMANTIC, CONTEXT, TAGS)]),
             )
             if len(self._known) >= REMEMBERED:
                 self._known.clear()

@@ -28,7 +28,8 @@ from cache.budget import Budget
 from cache.decide import Decide, Grey, Terms
 from cache.judging import Judge, Likeness, Model
 from cache.policy import Policy
-from cache.semantic import Options, Semantic
+from cache.semantic import Semantic
+from cache.semantic_parts import Options
 from cache.semantic_store import SemanticStore
 from cache.verifier import NEVER, UnusableVerifier, Verifier, packaged, read
 from proxy.config import Settings

@@ -29,8 +29,8 @@ def headers_of(call: Call, reply: Reply, trace: Trace, seconds: float) -> CIMult
                 *reply.headers,
                 ("Server", SERVER),
                 ("Age", str(int(trace.age))),
-                ("Cache-Status", f"warmgate; hit; ttl={trace.ttl:.0f}{key}; detail={trace.source}{_near(trace)}"),
-                ("X-Cache-Status", "hit"),
+                ("Cache-Status", f"warmgate; hit; ttl={trace.ttl:.0f}{key}; detail={_detail(trace)}{_near(trace)}"),
+                ("X-Cache-Status", "stale" if trace.detail in STALE else "hit"),
                 ("Server-Timing", f"warmgate;dur={seconds * 1000:.2f}"),
                 ("X-Warmgate-Cost", f"cost={_money(trace.cost) if trace.cost else 0}; saved={_money(trace.saved)}"),
                 *((("X-Warmgate-Warning", "; ".join(lost)),) if lost else ()),
@@ -75,6 +75,14 @@ UNTOLD = ("", "alone")
 def _warmed(warming: Warming) -> str:
     """What is known when the head of the answer leaves: what was saved stands in the event, when the bill has come."""
     return f"{warming.role}; shared={warming.shared}; expected={warming.expected}; waited={warming.waited:.3f}"
+
+
+STALE = ("stale-if-error", "stale-while-revalidate")
+"""Details of answers whose time is up; their `ttl` is negative (RFC 9211 §2.4)."""
+
+
+def _detail(trace: Trace) -> str:
+    return f'"{trace.source}, {trace.detail}"' if trace.detail else trace.source
 
 
 def _near(trace: Trace) -> str:

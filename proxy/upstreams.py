@@ -121,6 +121,7 @@ def _routing(net: Network, translations: Sequence[Translation]) -> Routing:
             tuple(Way(way.upstream, way.send_as or "*") for way in ways(route)),
             route.warming or "",
             route.semantic or "",
+            route.namespace or "",
         )
         for route in net.routes
     ]

@@ -24,7 +24,8 @@ from cache.guard_language import LARGEST
 from cache.if_cached import IfCached
 from cache.judging import Judge
 from cache.policy import Policy
-from cache.semantic import Options, Semantic
+from cache.semantic import Semantic
+from cache.semantic_parts import Options
 from cache.semantic_store import SemanticStore
 from cache.verifier import Verifier
 from tests.cache.scripted import Admission, Script, call_of
