@@ -43,6 +43,7 @@ OUTSIDE = (
 
 DECIDING = (
     "cache/key.py",
+    "cache/value_key.py",
     "cache/controls.py",
     "cache/policy.py",
     "cache/entry.py",
