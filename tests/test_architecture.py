@@ -48,6 +48,8 @@ DECIDING = (
     "cache/entry.py",
     "cache/labels.py",
     "cache/invalidation.py",
+    "cache/eviction.py",
+    "cache/room.py",
     "adapters/openai_*.py",
     "adapters/anthropic_*.py",
     "adapters/chat_over_*.py",
