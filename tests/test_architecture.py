@@ -48,6 +48,7 @@ DECIDING = (
     "cache/entry.py",
     "cache/labels.py",
     "cache/invalidation.py",
+    "cache/invalidation_lines.py",
     "adapters/openai_*.py",
     "adapters/anthropic_*.py",
     "adapters/chat_over_*.py",
