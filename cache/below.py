@@ -16,7 +16,6 @@ from cache.descent import TOGETHER
 from cache.entry import Entry
 from cache.invalidation import Invalidation
 from cache.level import Level
-from cache.replicas import Nobody, Replicas
 from cache.shared_puts import SharedPuts
 from cache.unsettled import Unsettled
 from cache.validity import Validity
@@ -42,17 +41,23 @@ class Removed(NamedTuple):
 
 class Below:
     def __init__(
-        self, l2: Level | None, l3: Level | None, validity: Validity, replicas: Replicas, clock: Clock, tasks: Tasks,
-        settle: float,
-    ) -> None:  # fmt: skip
+        self,
+        l2: Level | None,
+        l3: Level | None,
+        validity: Validity,
+        clock: Clock,
+        tasks: Tasks,
+        settle: float | None = None,
+    ) -> None:
+        """`settle`: seconds that an invalidation may need to reach all replicas; None where there are no others."""
         self.l2, self.l3 = l2, l3
         self.levels = [level for level in (l2, l3) if level is not None]
         self.late = 0
         """Entries that had been invalidated by the time they were there."""
         self._validity, self._clock, self._tasks = validity, clock, tasks
         self._puts = SharedPuts(tasks)
-        self._shared = l3 is not None and not isinstance(replicas, Nobody)
-        self._unsettled, self._owing = Unsettled(settle), Unsettled(inf)
+        self._shared = settle is not None
+        self._unsettled, self._owing = Unsettled(settle or 0.0), Unsettled(inf)
         self._owed: list[Invalidation] = []
         self._redoing = False
 

@@ -1,9 +1,9 @@
 """The levels of the exact cache as one store: memory, the local disk, and what replicas share; each is optional.
 
 Nothing that a level does raises out of here: one that fails or hangs is a miss. What is written where is said by the
-write policy; what is read often in a lower level moves up (`cache.promotion`), what has no room in an upper one moves
-down (`cache.descent`). No entry is served after its invalidation was acknowledged (`cache.validity`): what took time is
-asked at its end whether it was overtaken.
+write policy; what is read often in a lower level moves up, and what has no room in an upper one moves down
+(`cache.moving`). No entry is served after its invalidation was acknowledged (`cache.validity`, `cache.removal`): what
+took time is asked at its end whether it was overtaken.
 """
 
 from __future__ import annotations
@@ -14,27 +14,23 @@ from typing import Protocol, runtime_checkable
 
 from adapters.tasks import Tasks
 from adapters.vocabulary import Clock, Sleep
-from cache.below import Below, Removed
-from cache.descent import Descent, Parcel
+from cache.below import Below
+from cache.dependents import Dependents
 from cache.entry import Entry, Shape
 from cache.invalidation import Alone, Invalidation, Log
-from cache.labels import ENTRY, entry_label
-from cache.level import Evicted, Level
+from cache.labels import entry_label
+from cache.level import Level
 from cache.memory import Memory
-from cache.promotion import Reads
+from cache.moving import Moving
+from cache.removal import Removal
 from cache.replicas import Nobody, Replicas
 from cache.tier_options import Options, checked
 from cache.validity import Validity
-from cache.write_back import WriteBack
+
+__all__ = ["Found", "Options", "Tiers"]
 
 Found = tuple[Entry, str]
 """An entry and the level that had it: `l1`, `l2` or `l3`."""
-
-NAMED = 100_000
-"""Keys on which others depend that are remembered one by one; of more, all may be such."""
-
-LABELS = 500
-"""Labels of one invalidation, where one brings others after it."""
 
 DRAIN = 5.0
 """Seconds that what moves in the background has to end."""
@@ -54,13 +50,6 @@ class Counted(Protocol):
     def namespaces(self) -> dict[str, dict[str, int]]: ...
 
 
-@runtime_checkable
-class Evicting(Protocol):
-    """A level that tells what it drops for want of room."""
-
-    evicted: Evicted | None
-
-
 class Tiers:
     def __init__(
         self,
@@ -75,31 +64,22 @@ class Tiers:
         tasks: Tasks | None = None,
     ) -> None:
         """`clock`: wall-clock seconds; may be missing where no level gives what is no longer fresh. `log`: shared with
-        other workers that use the same L2. `tasks`: are not drained here. Raises ValueError."""
+        other workers that use the same L2. `tasks`: who brings them drains them. Raises ValueError."""
         self.options = checked(options or Options())
         if clock is None and (l3 is not None or self.options.grace):
             raise ValueError("a shared level, and what is kept beyond its freshness, need a clock")
         self.l1, self.l2, self.l3 = l1, l2, l3
-        self.promotions = 0
         self.cascade: Callable[[Invalidation], Awaitable[object]] = self.invalidate
         """Awaited when a value is replaced on which others may depend. Who tells replicas puts himself here."""
-        self._clock = clock or untimed
+        self._clock = now = clock or untimed
         self._own = Tasks()
-        self._tasks = tasks or self._own
-        self._replicas = replicas or Nobody()
-        self._validity = Validity(log or Alone(), self._replicas, self._drop)
-        self._below = Below(l2, l3, self._validity, self._replicas, self._clock, self._tasks, self.options.settle)
-        self._reads = Reads(self.options.promote_after)
-        self._down = Descent(self._move, self._tasks, self._not_moved)
-        self._further = Descent(self._move_further, self._tasks)
-        self._back = WriteBack(self._down, self._in_memory)
-        self._named: set[bytes] = set()
-        self._strangers = log is not None or l3 is not None
-        """Whether entries of which this process does not know may depend on others."""
-        if isinstance(l1, Evicting) and self._below.levels:
-            l1.evicted = self._no_room_in_memory
-        if isinstance(l2, Evicting) and l3 is not None:
-            l2.evicted = self._no_room_on_disk
+        tasks, shared = tasks or self._own, l3 is not None and replicas is not None
+        self._validity = Validity(log or Alone(), replicas or Nobody(), self._drop)
+        self._dependents = Dependents(strangers=log is not None or l3 is not None)
+        settle = self.options.settle if shared else None
+        self._below = Below(l2, l3, self._validity, now, tasks, settle)
+        self._moving = Moving(l1, self._below, self._validity, tasks, self.options.promote_after)
+        self._removal = Removal(self._below, self._validity, self._dependents, now, self.options.settle, shared=shared)
 
     @property
     def ttl(self) -> float:
@@ -111,20 +91,15 @@ class Tiers:
         """The same for a namespace, which may have a shorter time of its own."""
         return min(self.ttl, self.options.ttls.get(namespace, self.ttl))
 
-    @property
-    def dirty(self) -> int:
-        """Entries that are newer in memory than below."""
-        return len(self._back.dirty) + sum(parcel.dirty for parcel in self._down.waiting.values())
-
     async def open(self) -> None:
         for level in self._below.levels:
             await level.open()
-        if self.l2 is not None and self.l2.stats().get("entries", 0):
-            self._strangers = True  # of an earlier time
+        if self.l2 is not None and self.l2.stats()["entries"]:
+            self._dependents.strangers = True  # of an earlier time
 
     async def close(self) -> None:
         """Writes down what is newer in memory, then closes the levels."""
-        await self.flush()
+        await self._moving.settle()
         await self._own.drain(DRAIN)
         for level in self._below.levels:
             await level.close()
@@ -141,7 +116,7 @@ class Tiers:
             return None
         entry = self.l1.peek(key) if self.l1 is not None else None
         if entry is None:
-            entry = self._leaving(key)
+            entry = self._moving.leaving(key)
         return entry if entry is not None and entry.fresh(self._clock()) else None
 
     async def get(self, key: bytes, *, stale: bool = False) -> Found | None:
@@ -153,8 +128,10 @@ class Tiers:
         if (newer := self.peek(key)) is not None:  # somebody put it meanwhile: that one holds
             return newer, "l1"
         if found and found[-1][0].fresh(self._clock()):
-            return self._found(*found[-1])
-        if not (stale and self._validity.current()):
+            entry, level = found[-1]
+            self._read(entry, level)
+            return entry, level.name
+        if not stale:
             return None
         held = self._held(key, counted=False)
         return (held, "l1") if held is not None else next(((entry, level.name) for entry, level in found), None)
@@ -163,8 +140,8 @@ class Tiers:
         """As `get`, but nothing is counted, moved or kept: for whoever only wants to know."""
         if (entry := self._look(key)) is not None:
             return entry, "l1"
-        found = await self._below.get(key, counted=False) if self._validity.current() else []
-        return (found[-1][0], found[-1][1].name) if found and found[-1][0].fresh(self._clock()) else None
+        found = await self._fresh_below(key)
+        return None if found is None else (found[0], found[1].name)
 
     async def get_many(self, keys: Iterable[bytes]) -> dict[bytes, Found]:
         """Those that there are, as `get` finds them; each level is asked for all that the upper ones don't have."""
@@ -178,57 +155,47 @@ class Tiers:
                 elsewhere.append(key)
         read = await self._below.get_many(elsewhere) if elsewhere and self._validity.current() else {}
         for key, (entry, level) in read.items():
-            newer = self.peek(key)
-            found[key] = self._found(entry, level) if newer is None else (newer, "l1")
+            if (newer := self.peek(key)) is not None:
+                found[key] = newer, "l1"
+            else:
+                self._read(entry, level)
+                found[key] = entry, level.name
         return found
 
     def starting(self, prefix: bytes) -> list[bytes]:
         """The keys that begin so, in memory and on disk."""
-        levels = [level for level in (self.l1, *self._below.levels) if isinstance(level, Listed)]
-        held = [*[level.held() for level in levels], self._back.dirty, self._down.waiting]
+        held = [level.held() for level in (self.l1, *self._below.levels, self._moving) if isinstance(level, Listed)]
         return list(dict.fromkeys(key for some in held for key in some if key.startswith(prefix)))
+
+    async def promote(self, key: bytes) -> bool:
+        """Whether it lies in memory now; counts as no access."""
+        if self.l1 is None:
+            return False
+        found = None if self._look(key) is not None else await self._fresh_below(key)
+        if self._look(key) is not None:
+            return True
+        if found is not None:
+            self._dependents.note(found[0])
+        return found is not None and self._moving.rise(*found)
 
     def _held(self, key: bytes, *, counted: bool = True) -> Entry | None:
         """In memory, fresh or not."""
         if not self._validity.current():
             return None
         entry = None if self.l1 is None else self.l1.get(key) if counted else self.l1.look(key)
-        return entry if entry is not None else self._leaving(key)
+        return entry if entry is not None else self._moving.leaving(key)
 
     def _look(self, key: bytes) -> Entry | None:
         entry = self._held(key, counted=False)
         return entry if entry is not None and entry.fresh(self._clock()) else None
 
-    def _leaving(self, key: bytes) -> Entry | None:
-        """What memory does not have any more, and the level below not yet."""
-        if not (self._down.waiting or self._back.dirty):
-            return None
-        entry = self._back.get(key)
-        return entry if entry is not None else self._down.get(key)
+    async def _fresh_below(self, key: bytes) -> tuple[Entry, Level] | None:
+        found = await self._below.get(key, counted=False) if self._validity.current() else []
+        return found[-1] if found and found[-1][0].fresh(self._clock()) else None
 
-    # Moving up
-
-    def _found(self, entry: Entry, level: Level) -> Found:
-        """It has just been read below."""
-        if self._reads.enough(entry.key):
-            self._rise(entry, level)
-        return entry, level.name
-
-    def _rise(self, entry: Entry, level: Level) -> bool:
-        if level is self.l3 and self.l2 is not None:
-            self._down.send(Parcel(entry, self._validity.mark()))
-        risen = self.l1 is not None and self.l1.put(entry)
-        self.promotions += risen
-        return risen
-
-    async def promote(self, key: bytes) -> bool:
-        """Whether it lies in memory now; counts as no access."""
-        if self._look(key) is not None:
-            return True
-        found = await self._below.get(key, counted=False) if self.l1 is not None and self._validity.current() else []
-        if self._look(key) is not None:
-            return True
-        return bool(found) and found[-1][0].fresh(self._clock()) and self._rise(*found[-1])
+    def _read(self, entry: Entry, level: Level) -> None:
+        self._dependents.note(entry)
+        self._moving.read(entry, level)
 
     # Writing
 
@@ -242,9 +209,9 @@ class Tiers:
         if since is not None and self._validity.late(entry, since):
             self._below.late += 1
             return False
-        self._note_names(entry)
+        self._dependents.note(entry)
         kept = await self._keep(entry, now)
-        if entry.shape is Shape.VALUE and self._depended_on(entry.key):
+        if entry.shape is Shape.VALUE and self._dependents.any_of(entry.key):
             await self.cascade(Invalidation(entry.tenant, labels=(entry_label(entry.key),)))
         return kept
 
@@ -254,57 +221,89 @@ class Tiers:
 
     async def _keep(self, entry: Entry, mark: int) -> bool:
         policy, lower = self.options.policy, self._below.levels
-        if policy == "write_around":
-            self._forget(entry.key)
-            return await self._below.write(entry, mark) if lower else False
-        in_memory = self.l1.put(entry) if self.l1 is not None else False
-        self._back.discard(entry.key)
+        around = policy == "write_around"
+        if around and self.l1 is not None:
+            self.l1.delete(entry.key)
+        in_memory = self.l1 is not None and not around and self.l1.put(entry)
         if policy == "write_back" and lower:
             if not in_memory:
-                return await self._down.push(Parcel(entry, mark, dirty=True))
-            self._back.note(entry, mark)
+                return await self._moving.at_once(entry, mark)
+            self._moving.later(entry, mark)
             return True
-        self._down.discard(entry.key)
+        self._moving.discard(entry.key)
         return await self._below.write(entry, mark) or in_memory if lower else in_memory
-
-    def _forget(self, key: bytes) -> None:
-        if self.l1 is not None:
-            self.l1.delete(key)
-        self._back.discard(key)
-        self._down.discard(key)
-
-    # Moving down
 
     async def flush(self) -> int:
         """Writes down what is newer in memory: how many entries."""
-        return await self._back.flush()
+        return await self._moving.flush()
 
     async def flush_for_ever(self, sleep: Sleep) -> None:
+        """Every `flush_interval`, where the policy asks for it."""
         while self.options.policy == "write_back":
             await sleep(self.options.flush_interval)
             await self.flush()
 
-    def _no_room_in_memory(self, entries: list[Entry]) -> None:
-        mark = self._validity.heard.mark  # memory is as this one says, even if there is more to hear
-        for entry in entries:
-            if not self._back.left(entry) and not (self.l2 is not None and self.l2.might_have(entry.key)):
-                self._down.send(Parcel(entry, mark))
+    # Removing
 
-    def _no_room_on_disk(self, entries: list[Entry]) -> None:
-        mark = self._validity.heard.mark
-        for entry in entries:
-            self._further.send(Parcel(entry, mark))
+    async def delete(self, key: bytes) -> bool:
+        """Whether there was one. Waits as `invalidate` does."""
+        return key in (await self._removal.everywhere(Invalidation(keys=(key,)))).keys
 
-    async def _move(self, parcel: Parcel) -> bool:
-        if parcel.dirty:
-            return await self._below.write(parcel.entry, parcel.mark)
-        return await self._below.add(self._below.levels[0], parcel.entry, parcel.mark)
+    async def invalidate(self, what: Invalidation) -> set[bytes] | None:
+        """Out of all levels, and all that depends on it: the keys; None where a level failed. Then what is known of it
+        is not served either, but rows may be left. Takes as long as it takes."""
+        removed = await self._removal.everywhere(what)
+        return None if removed.failed else removed.keys
 
-    async def _move_further(self, parcel: Parcel) -> bool:
-        return await self._below.add(self._below.levels[-1], parcel.entry, parcel.mark)
+    async def hear(self, what: Invalidation) -> None:
+        """Another replica has invalidated it. When this returns nothing of it is served here, nor on its way into the
+        shared level."""
+        await self._removal.here(what)
 
-    def _not_moved(self, parcel: Parcel) -> None:
-        self._back.failed(parcel)
+    async def sweep(self, what: Invalidation) -> bool:
+        """The second pass over the shared level, when all replicas have heard. False where it failed or came too late:
+        then the invalidation is not complete."""
+        return await self._removal.sweep(what)
 
-    def _in_memory(self, entry: Entry) -> bool:
-        return self.l1 is not None and self.l1.look(entry.key) is entry
+    async def purge(self, tenant: str) -> int | None:
+        """Everything of a tenant: how many entries; None where a level failed."""
+        gone = await self.invalidate(Invalidation(tenant, everything=True))
+        return None if gone is None else len(gone)
+
+    async def clear(self) -> None:
+        await self.invalidate(Invalidation(everything=True))
+
+    def _drop(self, what: Invalidation) -> set[bytes]:
+        """Out of the memory of this process."""
+        self._below.note(what)
+        concerned = self._dependents.in_memory(what)
+        if concerned is None:
+            return set()
+        gone = self.l1.invalidate(concerned) if self.l1 is not None else set()
+        return gone | self._moving.invalidate(concerned)
+
+    # How much there is
+
+    @property
+    def dirty(self) -> int:
+        """Entries that are newer in memory than below."""
+        return self._moving.dirty
+
+    def stats(self) -> dict[str, dict[str, int]]:
+        """Per level that there is: entries, bytes, hits, misses, evictions, expirations, errors; of the first of them
+        also what moved between levels."""
+        levels = (("l1", self.l1), ("l2", self.l2), ("l3", self.l3))
+        told = {name: level.stats() for name, level in levels if level is not None}
+        for figures in list(told.values())[:1]:
+            figures.update(self._moving.stats(), late=self._below.late)
+        return told
+
+    def namespaces(self) -> dict[str, dict[str, dict[str, int]]]:
+        """Per level that counts so, per namespace: entries, bytes, hits, misses as far as they are known."""
+        levels = (("l1", self.l1), ("l2", self.l2), ("l3", self.l3))
+        return {name: level.namespaces() for name, level in levels if isinstance(level, Counted)}
+
+
+def untimed() -> float:
+    """The clock of whoever has only levels that never give what is no longer fresh."""
+    return float("-inf")
