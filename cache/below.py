@@ -34,6 +34,20 @@ class Batched(Protocol):
     async def get_many(self, keys: Sequence[bytes]) -> dict[bytes, Entry]: ...
 
 
+@runtime_checkable
+class Listed(Protocol):
+    """A level that knows its keys by heart."""
+
+    def held(self) -> list[bytes]: ...
+
+
+@runtime_checkable
+class Counted(Protocol):
+    """A level that counts by namespace."""
+
+    def namespaces(self) -> dict[str, dict[str, int]]: ...
+
+
 class Removed(NamedTuple):
     keys: set[bytes]
     failed: bool = False
@@ -101,6 +115,13 @@ class Below:
             if self._unsettled.covers(entry, now) or self._owing.covers(entry, now):
                 return False
         return not self._late(entry, mark)
+
+    def held(self) -> list[bytes]:
+        """The keys of those levels that know them without being asked."""
+        return [key for level in self.levels if isinstance(level, Listed) for key in level.held()]
+
+    def namespaces(self) -> dict[str, dict[str, dict[str, int]]]:
+        return {level.name: level.namespaces() for level in self.levels if isinstance(level, Counted)}
 
     # Writing
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Protocol, runtime_checkable
 
 from adapters.tasks import Tasks
 from adapters.vocabulary import Clock, Sleep
@@ -34,20 +33,6 @@ Found = tuple[Entry, str]
 
 DRAIN = 5.0
 """Seconds that what moves in the background has to end."""
-
-
-@runtime_checkable
-class Listed(Protocol):
-    """A level that knows its keys by heart."""
-
-    def held(self) -> list[bytes]: ...
-
-
-@runtime_checkable
-class Counted(Protocol):
-    """A level that counts by namespace."""
-
-    def namespaces(self) -> dict[str, dict[str, int]]: ...
 
 
 class Tiers:
@@ -164,7 +149,7 @@ class Tiers:
 
     def starting(self, prefix: bytes) -> list[bytes]:
         """The keys that begin so, in memory and on disk."""
-        held = [level.held() for level in (self.l1, *self._below.levels, self._moving) if isinstance(level, Listed)]
+        held = [self.l1.held() if self.l1 is not None else [], self._moving.held(), self._below.held()]
         return list(dict.fromkeys(key for some in held for key in some if key.startswith(prefix)))
 
     async def promote(self, key: bytes) -> bool:
@@ -300,8 +285,7 @@ class Tiers:
 
     def namespaces(self) -> dict[str, dict[str, dict[str, int]]]:
         """Per level that counts so, per namespace: entries, bytes, hits, misses as far as they are known."""
-        levels = (("l1", self.l1), ("l2", self.l2), ("l3", self.l3))
-        return {name: level.namespaces() for name, level in levels if isinstance(level, Counted)}
+        return ({"l1": self.l1.namespaces()} if self.l1 is not None else {}) | self._below.namespaces()
 
 
 def untimed() -> float:
