@@ -255,7 +255,11 @@ class Leased:
         return self
 
     async def __anext__(self) -> Frame:
-        return await self._frames.__anext__()
+        try:
+            return await self._frames.__anext__()
+        except BaseException:  # the end of it as well
+            await self._release()
+            raise
 
     def ready(self) -> list[Frame]:
         return self._frames.ready()

@@ -18,7 +18,7 @@ from cache.dependents import Dependents
 from cache.entry import Entry, Shape
 from cache.invalidation import Alone, Invalidation, Log
 from cache.labels import entry_label
-from cache.level import Level
+from cache.level import Level, Valid
 from cache.memory import Memory
 from cache.moving import Moving
 from cache.removal import Removal
@@ -188,6 +188,14 @@ class Tiers:
         """To be noted before the making of an answer begins, and given to `put`."""
         return self._validity.mark()
 
+    def valid(self, entry: Entry, since: int) -> Valid:
+        """For other stores of answers: asked in the transaction that keeps an entry whose making began at that mark."""
+        return never if self._validity.late(entry, since) else self._validity.now()
+
+    def serves(self, entry: Entry) -> bool:
+        """For other stores of answers: whether what they hold may be served now."""
+        return self._validity.current()
+
     async def put(self, entry: Entry, since: int | None = None) -> bool:
         """Keeps it as the write policy says: whether any level has it. What was invalidated `since` is not kept."""
         now = self._validity.mark()
@@ -286,6 +294,10 @@ class Tiers:
     def namespaces(self) -> dict[str, dict[str, dict[str, int]]]:
         """Per level that counts so, per namespace: entries, bytes, hits, misses as far as they are known."""
         return ({"l1": self.l1.namespaces()} if self.l1 is not None else {}) | self._below.namespaces()
+
+
+def never() -> bool:
+    return False
 
 
 def untimed() -> float:

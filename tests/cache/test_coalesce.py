@@ -800,7 +800,7 @@ async def test_other_bodies_are_other_flights() -> None:
     async with world() as w:
         callers = [await w.join(seed=number) for number in range(5)]
         assert len(w.asked) == 5
-        assert set(w.coalesce.flights) == {(key_of(caller.call), True, "") for caller in callers}
+        assert set(w.coalesce.flights) == {(key_of(caller.call), True, "", ()) for caller in callers}
         for number, asked in enumerate(w.asked):
             asked.whole(b"%d" % number)
         await turn()

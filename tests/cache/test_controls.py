@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from adapters.errors import Refused
 from adapters.vocabulary import PLAIN, Controls
-from cache.controls import CONTEXT, MEMBERS, NOTHING, SEMANTIC, SIMILARITY, Asked, controls_of, member_of
+from cache.controls import CONTEXT, MEMBERS, NOTHING, SEMANTIC, SIMILARITY, TAGS, Asked, controls_of, member_of
 
 HEADERS: dict[str | None, Controls] = {
     None: PLAIN,
@@ -45,7 +45,10 @@ HEADERS: dict[str | None, Controls] = {
     "max-age=²": PLAIN,
     "max-age=x, no-store": Controls(no_store=True),
     # Directives that nobody here knows, and words that only look like one.
-    "private, max-stale=60, min-fresh=3, stale-if-error=9, no-transform, immutable": PLAIN,
+    "private, max-stale=60, min-fresh=3, no-transform, immutable": PLAIN,
+    "stale-if-error=9": Controls(stale_if_error=9.0),
+    "stale-if-error=9, stale-if-error=0": Controls(stale_if_error=0.0),
+    "stale-if-error=-1": PLAIN,
     "xno-cache, no-cachex, no_cache, nocache, no cache": PLAIN,
     "s-maxage=5, ttl=5, namespace=a": PLAIN,
     # Arguments that a directive has no use for.
@@ -115,6 +118,8 @@ GOOD: list[tuple[Any, Controls]] = [
     ({"similarity": None}, PLAIN),
     ({"semantic": False}, Controls(exact=True)),
     ({"semantic": True}, PLAIN),
+    ({"tags": ["a", " doc:1 ", "a", ""]}, Controls(tags=("a", "doc:1"))),
+    ({"tags": []}, PLAIN),
     (
         {"ttl": 1, "s-maxage": 2, "no-cache": True, "no-store": True, "namespace": "n"},
         Controls(no_cache=True, no_store=True, max_age=2, ttl=1, namespace="n"),
@@ -167,7 +172,7 @@ def test_a_cache_that_is_no_object_is_refused(member: Any) -> None:
 
 
 def test_the_members_are_these_and_no_others() -> None:
-    assert MEMBERS == ("ttl", "s-maxage", "no-cache", "no-store", "namespace", "similarity", "semantic")
+    assert MEMBERS == ("ttl", "s-maxage", "no-cache", "no-store", "namespace", "similarity", "semantic", "tags")
 
 
 JSON = st.recursive(
@@ -237,9 +242,38 @@ def test_a_header_can_be_said_as_a_member(header: str) -> None:
     assert controls_of(None, member_of(said)) == replace(said, only_if_cached=False)
 
 
+@pytest.mark.parametrize(
+    ("line", "member", "tags"),
+    [
+        ("a, b", None, ("a", "b")),
+        ("a", {"tags": ["b", "a"]}, ("a", "b")),
+        (",, ,", None, ()),
+        (None, {"tags": ["b"]}, ("b",)),
+    ],
+)
+def test_tags_of_a_line_and_of_the_body_come_together(line: str | None, member: Any, tags: tuple[str, ...]) -> None:
+    assert controls_of(None, member, Asked(tags=line)).tags == tags
+
+
+@pytest.mark.parametrize(
+    "line", ["a b", "file:/etc/passwd", "entry:00", 'a"b', "x" * 257, ",".join(map(str, range(65)))]
+)
+def test_what_is_no_tag_is_refused(line: str) -> None:
+    with pytest.raises(Refused) as caught:
+        controls_of(None, None, Asked(tags=line))
+    assert (caught.value.status, caught.value.param) == (400, "Cache-Tags")
+
+
+@pytest.mark.parametrize("tags", ["a", {"a": 1}, [1], [None], 7, [["a"]], ["file:/a"]])
+def test_tags_of_the_body_are_a_list_of_them(tags: Any) -> None:
+    with pytest.raises(Refused) as caught:
+        controls_of(None, {"tags": tags})
+    assert caught.value.param == "cache.tags"
+
+
 def test_a_member_says_the_same_again() -> None:
     member = {"ttl": 5.0, "s-maxage": 0.0, "no-cache": True, "no-store": True, "namespace": "n"}
-    member |= {"similarity": 0.0, "semantic": False}
+    member |= {"similarity": 0.0, "semantic": False, "tags": ["a", "doc:1"]}
     assert set(member) == set(MEMBERS)
     assert member_of(controls_of(None, member)) == member
 
@@ -305,11 +339,11 @@ def test_of_a_line_and_a_member_the_stricter_holds(asked: Asked, member: dict[st
     assert controls_of(None, member, asked) == controls
 
 
-@given(st.builds(Asked, *[st.none() | st.text(st.sampled_from("01.9,onf shared"), max_size=6)] * 3))
+@given(st.builds(Asked, *[st.none() | st.text(st.sampled_from("01.9,onf shared"), max_size=6)] * 4))
 def test_any_line_is_read_or_refused(asked: Asked) -> None:
     answer = read(None, asked)
     if isinstance(answer, Refused):
-        assert answer.param in (SIMILARITY, SEMANTIC)
+        assert answer.param in (SIMILARITY, SEMANTIC, TAGS)
     else:
         assert answer.similarity is None or 0 <= answer.similarity <= 1
         assert answer.exact or asked.context is None or "shared" in asked.context

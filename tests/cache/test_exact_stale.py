@@ -1,5 +1,7 @@
 """Answers around the end of their time, under tags, and asked for by several replicas: the exact cache over L1."""
 
+from contextlib import aclosing
+
 import pytest
 
 from adapters.errors import UpstreamError
@@ -55,7 +57,8 @@ class Scene:
     async def ask(self, **changes):
         call = call_of(**changes)
         reply = self.exact.peek(call) or await self.exact(call)
-        return call, reply, b"".join([frame.raw async for frame in reply.frames])
+        async with aclosing(reply.frames):
+            return call, reply, b"".join([frame.raw async for frame in reply.frames])
 
 
 @pytest.mark.parametrize("down", [500, 502, 503, 504, 529, UpstreamError("no connection")])
