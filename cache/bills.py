@@ -7,6 +7,7 @@ from itertools import accumulate, pairwise
 from math import fsum
 from typing import NamedTuple
 
+from adapters.prices import Costs
 from adapters.usage import Usage
 
 
@@ -31,6 +32,13 @@ def shared(bill: Bill, weights: Sequence[int]) -> list[Bill]:
     shares = [end - start for start, end in pairwise([0, *ends])]
     dollars = [None if cost is None else cost * share / tokens if tokens else cost / len(shares) for share in shares]
     return [Bill(Usage(uncached=share, estimated=True), each) for share, each in zip(shares, dollars, strict=True)]
+
+
+def both(one: Costs | None, other: Costs | None) -> Costs | None:
+    """Of two calls by class of tokens, so far as they are known."""
+    if one is None or other is None:
+        return one or other
+    return Costs(*map(sum, zip(one, other, strict=True)))
 
 
 def total(bills: Sequence[Bill]) -> Bill:

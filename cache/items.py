@@ -14,10 +14,9 @@ from typing import NamedTuple
 
 from adapters.embeddings import Item, Part, items_of, model_of, narrowed, put_together, take_apart, weight
 from adapters.errors import Unfoldable
-from adapters.prices import Costs
 from adapters.usage import Usage
 from adapters.vocabulary import Answer, Call, Clock, Form, Handler, Reply
-from cache.bills import NOTHING, Bill, shared, total
+from cache.bills import NOTHING, Bill, both, shared, total
 from cache.entry import KEPT_HEADERS, Entry, Shape
 from cache.keeping import EMBEDDINGS, Labels, Made, namespace_of, own_labels
 from cache.key import item_keys
@@ -186,7 +185,7 @@ class Items:
             bill = Bill(trace.usage, trace.cost)
         finally:
             trace.usage, trace.cost = total([each for each in (before, bill) if each.usage is not None])
-            trace.costs = _both(spent, trace.costs)
+            trace.costs = both(spent, trace.costs)
         return reply, bill
 
     def _merged(
@@ -280,12 +279,6 @@ def _parts(reply: Reply, count: int) -> list[Part]:
     if len(parts) != count:
         raise Unfoldable(f"{len(parts)} embeddings for {count} items")
     return parts
-
-
-def _both(one: Costs | None, other: Costs | None) -> Costs | None:
-    if one is None or other is None:
-        return one or other
-    return Costs(*map(sum, zip(one, other, strict=True)))
 
 
 def _weights(wanted: Sequence[tuple[bytes, Item]]) -> list[int]:

@@ -415,6 +415,8 @@ async def test_an_answer_on_disk_is_a_hit_of_l2_then_of_l1(tmp_path: Path) -> No
         assert at.exact.peek(call_of()) is None
         call, reply, body = await at.ask()
         assert (reply.source, call.trace.source, body) == ("l2", "l2", first)
+        assert (await at.ask())[1].source == "l2"
+        assert (await at.ask())[1].source == "l2", "it moves up with the third reading"
         assert (await at.ask())[1].source == "l1"
         assert at.script.calls == []
 
