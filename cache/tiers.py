@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from cache.disk import Disk
 from cache.entry import Entry
+from cache.invalidation import Invalidation
 from cache.memory import Memory
 
 TOGETHER = 128
@@ -120,7 +121,7 @@ class Tiers:
             held = [entry for key in self.l1.held() if (entry := self.l1.look(key)) is not None]
             gone = {entry.key for entry in held if entry.tenant == tenant and self.l1.delete(entry.key)}
         if self.l2 is not None:
-            rows = await self.l2.purge(tenant)
+            rows = await self.l2.invalidate(Invalidation(tenant, everything=True))
             return None if rows is None else len(gone | rows)
         return len(gone)
 
