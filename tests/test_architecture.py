@@ -43,6 +43,7 @@ OUTSIDE = (
 
 DECIDING = (
     "cache/key.py",
+    "cache/value_key.py",
     "cache/controls.py",
     "cache/policy.py",
     "cache/entry.py",
@@ -55,6 +56,10 @@ DECIDING = (
     "cache/eviction.py",
     "cache/room.py",
     "cache/disk_view.py",
+    "cache/dependents.py",
+    "cache/promotion.py",
+    "cache/tier_options.py",
+    "cache/unsettled.py",
     "adapters/openai_*.py",
     "adapters/anthropic_*.py",
     "adapters/chat_over_*.py",
