@@ -182,7 +182,6 @@ WITHOUT_A_TEST_OF_ITS_OWN = {
     "cache/disk_files.py": ELSEWHERE,
     "cache/disk_store.py": ELSEWHERE,
     "cache/disk_thread.py": ELSEWHERE,
-    "cache/disk_writing.py": ELSEWHERE,
     "cache/semantic_file.py": SEMANTIC,
     "cache/semantic_thread.py": SEMANTIC,
     "cache/semantic_writing.py": SEMANTIC,
