@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from adapters.errors import Refused
@@ -149,10 +149,7 @@ class Purges:
         found = await self.invalidator.matching(tenant, pattern=purge.pattern)
         if purge.dry_run:
             return would_go(found)
-        keys = sorted(found.keys)
-        parts = [tuple(keys[at : at + TOGETHER]) for at in range(0, len(keys), TOGETHER)]
-        outcomes = [await self.invalidator.invalidate(Invalidation(tenant, keys=part)) for part in parts]
-        return done(Sum.of(outcomes))
+        return done(await removed(self.invalidator, tenant, found.keys))
 
     # -- what happened -----------------------------------------------------------------------------------------------
 
@@ -171,6 +168,13 @@ class Purges:
                 raise Refused(400, f"the event `{each.kind}`: {error}", param=f"{where}kind") from None
         answered = done(Sum.of(outcomes))
         return answered._replace(told={"events": len(events)} | answered.told)
+
+
+async def removed(invalidator: Invalidates, tenant: str | None, keys: Iterable[bytes]) -> Outcome:
+    """What came of taking out all of these."""
+    wanted = sorted(keys)
+    parts = [tuple(wanted[at : at + TOGETHER]) for at in range(0, len(wanted), TOGETHER)]
+    return Sum.of([await invalidator.invalidate(Invalidation(tenant, keys=part)) for part in parts])
 
 
 def known(entries: Entries | None) -> Entries:

@@ -17,9 +17,12 @@ Look = Callable[[bytes], Awaitable[Entry | None]]
 class Depends(Protocol):
     """Knows what depends on what (`cache.dependencies`, `cache.files`)."""
 
-    async def labels(self, tags: Sequence[str], depends: Sequence[Depend], tenant: str, look: Look) -> tuple[str, ...]:
-        """All labels of a new entry, those of what it depends on included. `look` finds what is this tenant's and
-        fresh. Raises `Refused`: 409 where something is not there or has changed, 400 where it may not be named."""
+    async def labels(
+        self, tags: Sequence[str], depends: Sequence[Depend], tenant: str, key: bytes, look: Look
+    ) -> tuple[str, ...]:
+        """All labels of a new entry of this key, those of what it depends on included. `look` finds what is this
+        tenant's and fresh. Raises `Refused`: 409 where something is not there, has changed or depends on this one, 400
+        where it may not be named."""
 
     def current(self, entry: Entry) -> bool:
         """Whether the files that it depends on are as they were. Does not wait."""

@@ -4,7 +4,8 @@ Whoever calls sees the values of his tenant; those of others are not there for h
 promised about changes: in one process those of one value happen one after the other, its conditions are checked and the
 value is put in one turn, so of two PUTs with the same `If-Match` one gets 412. Between processes that share a store
 nobody takes turns: there the last one holds. When a change has been answered with `complete`, nobody serves what was
-there before; a 202 names who may, until his lease is over.
+there before (but for a copy in another process's memory of what the levels that all share have dropped meanwhile: that
+one goes with its time in L1, or at once by a DELETE); a 202 names who may, until his lease is over.
 """
 
 from __future__ import annotations
@@ -44,8 +45,10 @@ HASHED_HERE = 256 * 1024
 """Bytes; a longer body is hashed in a thread (this many take 0.2 ms)."""
 
 Work = Callable[[Call], Awaitable[web.Response]]
-Others = Callable[[Invalidation], Awaitable[Reached]]
-"""Tells other processes that copies which they hold are old; here nothing goes."""
+
+PUT = "put:"
+"""What stands before a word in a label that each value has, a new one with each PUT: by it the copies of what was there
+before go wherever they are, and what was made of it, while the new value stays."""
 
 
 class Levels(Protocol):
@@ -77,7 +80,7 @@ class Counts:
 
 
 class ValueDesk:
-    """`wall`: Unix time. `words`: see `Marks`. `others`: None where no other process shares the store."""
+    """`wall`: Unix time. `words`: gives one that is new and that nobody can guess."""
 
     def __init__(
         self,
@@ -88,9 +91,8 @@ class ValueDesk:
         bounds: Bounds,
         wall: Clock,
         words: Callable[[], str],
-        others: Others | None = None,
     ) -> None:
-        self.levels, self.invalidator, self.depends, self.others = levels, invalidator, depends, others
+        self.levels, self.invalidator, self.depends, self.words = levels, invalidator, depends, words
         self.bounds, self.wall = bounds, wall
         self.marks, self.turns = Marks(words), Turns()
         self._counts: LRUCache[tuple[str, str], Counts] = LRUCache(COUNTED)
@@ -186,14 +188,16 @@ class ValueDesk:
             ttl = min(self.bounds.ttl if wish.ttl is None else wish.ttl, longest)
             why = "ttl 0" if ttl <= 0 else "mark unknown" if since is None else ""
             if not why:
-                labels = await self.depends.labels(wish.tags, wish.depends, call.tenant, partial(self._found, call))
+                labels = await self.depends.labels(
+                    (*wish.tags, PUT + self.words()), wish.depends, call.tenant, key, partial(self._found, call)
+                )
                 entry = entry_of(
                     call.tenant, place, key, raw,
                     content_type=wish.content_type, etag=etag, labels=labels, now=self.wall(), ttl=ttl,
                 )  # fmt: skip
                 why = "" if await self.levels.put(entry, since) else "not kept"
             # Whether the new one is kept or not, nobody is to be served the old one.
-            reached = await (self._dropped(call, key) if why else self._replaced(call, key))
+            reached = await (self._dropped(call, key) if why else self._replaced(call, old))
         return self._kept(call, place, reached, why, etag, ttl, created=old is None)
 
     def _kept(
@@ -218,14 +222,17 @@ class ValueDesk:
         return found[0] if found is not None and own else None
 
     async def _dropped(self, call: Call, key: bytes) -> Reached:
-        outcome = await self.invalidator.invalidate(Invalidation(call.tenant, keys=(key,)))
+        return await self._gone(Invalidation(call.tenant, keys=(key,)))
+
+    async def _replaced(self, call: Call, old: Entry | None) -> Reached:
+        """Other processes hold copies only of what a level has that all share."""
+        before = [label for label in old.labels if label.startswith(PUT)] if old is not None else []
+        return await self._gone(Invalidation(call.tenant, labels=tuple(before))) if before else Reached(complete=True)
+
+    async def _gone(self, what: Invalidation) -> Reached:
+        outcome = await self.invalidator.invalidate(what)
         done(outcome)
         return outcome.reached
-
-    async def _replaced(self, call: Call, key: bytes) -> Reached:
-        if self.others is None:
-            return Reached(complete=True)
-        return await self.others(Invalidation(call.tenant, keys=(key,)))
 
     async def _delete(self, call: Call, place: Place, conditions: Conditions) -> web.Response:
         """Also of what is not here: another process may have it, or be about to."""

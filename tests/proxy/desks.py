@@ -23,9 +23,9 @@ from cache.verdict import Opinion, Verdict
 from cache.veto import Veto
 from proxy.cache_desk import CacheDesk, Semantic
 from proxy.cache_notes import Notes
-from proxy.value_desk import Bounds, Others, ValueDesk
+from proxy.value_desk import Bounds, ValueDesk
 from tests.fakes import CHAT, Clock
-from tests.proxy.invalidating import Dependencies, Invalidator, Levels, Rows
+from tests.proxy.invalidating import Dependencies, Invalidator, Rows
 from tests.running import Proxy, proxy
 
 SCOPE = bytes(range(32))
@@ -152,7 +152,6 @@ async def doors(
     semantic: bool = True,
     look: Look | None = None,
     bounds: Bounds | None = None,
-    others: Others | None = None,
 ) -> AsyncIterator[Doors]:
     """Wired as `proxy.app` wires them."""
     look = look or Look("on", "", SCOPE.hex(), 7, REFUSED)
@@ -166,17 +165,16 @@ async def doors(
         sinks: Any = edge.telling.sinks
         sinks.append(notes.note)
         shifted = Shifted(edge.telling.wall)
-        levels, heard = Levels(app.levels), list[Judgement]()
-        invalidator = Invalidator(levels, Rows(store.entries))
+        heard = list[Judgement]()
+        invalidator = Invalidator(app.levels, Rows(store.entries))
         words = map("word-{}".format, count())
         values = ValueDesk(
-            levels=levels,
+            levels=app.levels,
             invalidator=invalidator,
             depends=Dependencies(),
             bounds=bounds or Bounds(),
             wall=shifted,
             words=lambda: next(words),
-            others=others,
         )
         desk = CacheDesk(
             levels=app.levels,

@@ -10,8 +10,8 @@ from urllib.parse import unquote
 
 from adapters.errors import Refused
 from cache.entry import Entry
-from cache.invalidation import Heard, Invalidation
-from cache.labels import FILE, entry_label
+from cache.invalidation import Invalidation
+from cache.labels import FILE
 from cache.replicas import Reached
 from cache.tiers import Tiers
 from proxy.purge_told import Held, Sum
@@ -20,37 +20,9 @@ from proxy.value_told import KEY_LINE, line
 from proxy.value_wish import Answer, Depend, File, Named
 
 
-class Levels:
-    """Those of a proxy, which remember invalidations."""
-
-    def __init__(self, tiers: Tiers) -> None:
-        self.tiers, self.heard = tiers, Heard()
-        self.refuses = False
-        self.get, self.look, self.starting = tiers.get, tiers.look, tiers.starting
-
-    def ttl_of(self, namespace: str) -> float:
-        return self.tiers.ttl
-
-    def mark(self) -> int:
-        return self.heard.mark
-
-    async def put(self, entry: Entry, since: int | None = None) -> bool:
-        if self.refuses or (since is not None and self.heard.late(entry, since)):
-            return False
-        return await self.tiers.put(entry)
-
-    async def entries(self) -> list[Entry]:
-        found = [await self.tiers.look(key) for key in self.tiers.starting(b"")]
-        return [each[0] for each in found if each is not None]
-
-    async def remove(self, what: Invalidation) -> int:
-        self.heard.note(what)
-        gone = [entry for entry in await self.entries() if what.covers(entry)]
-        for entry in gone:
-            await self.tiers.delete(entry.key)
-        if gone:
-            await self.remove(Invalidation(labels=tuple([entry_label(entry.key) for entry in gone])))
-        return len(gone)
+async def entries_of(levels: Tiers) -> list[Entry]:
+    found = [await levels.look(key) for key in levels.starting(b"")]
+    return [each[0] for each in found if each is not None]
 
 
 class Rows(NamedTuple):
@@ -68,7 +40,7 @@ class Rows(NamedTuple):
 class Invalidator:
     """Does it, and says what a test wants to hear."""
 
-    def __init__(self, levels: Levels, rows: Rows) -> None:
+    def __init__(self, levels: Tiers, rows: Rows) -> None:
         self.levels, self.rows = levels, rows
         self.reached, self.failed = Reached(complete=True), False
         self.seen: list[Invalidation] = []
@@ -76,14 +48,15 @@ class Invalidator:
 
     async def invalidate(self, what: Invalidation) -> Sum:
         self.seen.append(what)
-        return Sum(await self.levels.remove(what), self.rows.remove(what), self.reached, self.failed)
+        gone = await self.levels.invalidate(what)
+        return Sum(len(gone or ()), self.rows.remove(what), self.reached, self.failed or gone is None)
 
     async def matching(
         self, tenant: str | None, *, pattern: str = "", labels: Sequence[str] = (), namespaces: Sequence[str] = ()
     ) -> Held:
         what = Invalidation(tenant, labels=tuple(labels), namespaces=tuple(namespaces))
-        own = {entry.key: name_of(entry) for entry in await self.levels.entries() if entry.tenant == tenant}
-        covered = {entry.key for entry in await self.levels.entries() if what.covers(entry)}
+        own = {entry.key: name_of(entry) for entry in await entries_of(self.levels) if entry.tenant == tenant}
+        covered = {entry.key for entry in await entries_of(self.levels) if what.covers(entry)}
         keys = [key for key, name in own.items() if key in covered or (pattern and fnmatchcase(name, pattern))]
         return Held(keys, [own[key] for key in keys])
 
@@ -106,7 +79,9 @@ class Dependencies:
     def __init__(self) -> None:
         self._read: dict[str, Any] = {}
 
-    async def labels(self, tags: Sequence[str], depends: Sequence[Depend], tenant: str, look: Look) -> tuple[str, ...]:
+    async def labels(
+        self, tags: Sequence[str], depends: Sequence[Depend], tenant: str, key: bytes, look: Look
+    ) -> tuple[str, ...]:
         found: list[str] = [*tags]
         for each in depends:
             label = label_of(each, tenant)

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from proxy.events import Event
 from proxy.value_desk import Bounds
 from tests.fakes import CHAT, provider, until
 from tests.proxy.desks import Doors, doors, tenant_of
+from tests.proxy.invalidating import entries_of
 from tests.proxy.test_cache_desk import accepting
 
 BODY = b'{"result": [1, 2.0, "\xc3\xbc"]}'
@@ -166,10 +168,10 @@ async def test_what_is_not_to_be_kept_takes_the_place_of_what_was(query: str, he
 
 
 async def test_a_value_that_no_level_keeps_does_not_leave_the_old_one() -> None:
-    async with doors("simulated") as there:
+    small = "cache: {multi_level: {l1: {max_bytes: 20kB}}}"
+    async with doors("simulated", config=small) as there:
         await put(there, body=b"old")
-        there.invalidator.levels.refuses = True
-        status, told = await put(there)
+        status, told = await put(there, body=bytes(20_000))
         assert (status, told["stored"], told["why"]) == (200, False, "not kept")
         assert await got(there) is None
 
@@ -302,21 +304,31 @@ async def test_an_invalidation_during_a_put_is_obeyed() -> None:
         assert await got(there) is None
 
 
-async def test_other_processes_are_told_of_what_was_replaced() -> None:
-    told: list[Invalidation] = []
-
-    async def others(what: Invalidation) -> Reached:
-        told.append(what)
-        return Reached(len(told) < 2, ("b",) if len(told) >= 2 else ())
-
-    async with doors("simulated", others=others) as there:
-        assert (await put(there, body=b"1"))[0] == 201
-        status, answer = await put(there, body=b"2")
+async def test_copies_of_what_was_replaced_go_wherever_they_are() -> None:
+    async with doors("simulated") as there:
+        assert (await put(there, body=b"1", cache_tags="t"))[0] == 201
+        assert there.invalidator.seen == []  # nobody can have a copy of what was not there
+        there.invalidator.reached = Reached(False, ("b",))
+        status, answer = await put(there, body=b"2", cache_tags="t")
         assert (status, answer["stored"], answer["complete"], answer["missing"]) == (202, True, False, ["b"])
-        assert (
-            told == [Invalidation(await tenant_of(there), keys=(value_key(await tenant_of(there), "tool", "a"),))] * 2
-        )
+        (what,) = there.invalidator.seen
+        entries = {entry.body: entry for entry in await entries_of(there.ours.app.levels)}
+        assert list(entries) == [b"2"]
+        old = replace(entries[b"2"], labels=("t", *what.labels))
+        assert (what.covers(old), what.covers(entries[b"2"])) == (True, False)
         assert await got(there) == b"2"
+        await put(there, body=b"2", cache_tags="u")  # the same bytes may have other tags
+        assert len(there.invalidator.seen) == 2
+
+
+async def test_what_was_made_of_the_one_before_goes_and_of_the_new_one_stays() -> None:
+    async with doors("simulated") as there:
+        await put(there)
+        await put(there, "sum/x", x_warmgate_depends="entry:tool/a")
+        await put(there, body=b"2")
+        assert await got(there, "sum/x") is None
+        await put(there, "sum/x", x_warmgate_depends="entry:tool/a")
+        assert await got(there, "sum/x") == BODY
 
 
 # What it depends on
