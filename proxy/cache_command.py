@@ -35,8 +35,9 @@ _KEY = re.compile(r"(?:key:)?([0-9A-Fa-f]{16,64})")
 _encode = msgspec.json.encode
 
 
-def add(commands: Any) -> argparse.ArgumentParser:
-    """Adds `cache` to the commands of the program; its options run by themselves (`options.run`)."""
+def add(commands: Any, opens: Opens | None = None) -> argparse.ArgumentParser:
+    """Adds `cache` to the commands of the program; its options run by themselves (`options.run`). `opens`: what `clear
+    --store` opens a store with."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "cache", help="why a request hits or misses; delete what is wrong; values of applications"
     )
@@ -66,7 +67,7 @@ def add(commands: Any) -> argparse.ArgumentParser:
         if each is not delete:
             each.add_argument("--route", metavar="NAME", help="chat (default), messages, responses or embeddings")
     for each in (explain, feedback, delete, purge, *purge_command.add(parts), *value_command.add(parts)):
-        each.set_defaults(run=lambda options: run(options, os.environ, sys.stdout, sys.stderr))
+        each.set_defaults(run=lambda options: run(options, os.environ, sys.stdout, sys.stderr, opens))
     return parser
 
 
@@ -76,7 +77,7 @@ def run(
     """The exit code. Raises `ConfigError` for the configuration of a store."""
     try:
         if getattr(options, "store", False):
-            return of_store(options, env, opened, out, err)
+            return of_store(options, env, opens, out, err)
         request: Request = options.make(options)
         headers = {**request.headers, **credential(options, env)}
         url = options.url.rstrip("/").removesuffix("/v1") + request.path

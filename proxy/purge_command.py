@@ -76,8 +76,10 @@ def _body(options: argparse.Namespace) -> bytes:
     return _encode({name: value for name, value in named.items() if value is not None} | {"dry_run": _dry(options)})
 
 
-def of_store(options: argparse.Namespace, env: Mapping[str, str], opens: Opens, out: TextIO, err: TextIO) -> int:
+def of_store(options: argparse.Namespace, env: Mapping[str, str], opens: Opens | None, out: TextIO, err: TextIO) -> int:
     """`clear --store`: the exit code. Raises `ConfigError`, and `Unusable`."""
+    if opens is None:
+        raise Unusable("--store: no store can be opened from here")
     if options.config is None:
         raise Unusable("--store: --config names the configuration whose store is meant")
     settings = load(options.config, env=env, needs=False)

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from multidict import CIMultiDict
+
 from adapters.errors import Refused
 from proxy.cache_asking import Request, common
 from proxy.cache_words import stored
 from proxy.client import Unusable
 from proxy.value_path import ROOT, checked_name, checked_namespace
-from proxy.value_wish import BYTES, DEPENDS, TAGS, depends_of
+from proxy.value_wish import BYTES, DEPENDS, TAGS, wish_of
 
 LONGEST = 8192
 """Bytes of a key that are sent; how many a proxy takes it says itself."""
@@ -30,7 +32,7 @@ def add(parts: Any) -> tuple[argparse.ArgumentParser, ...]:
         each.add_argument("key", metavar="KEY")
         common(each)
     put.add_argument("file", metavar="FILE", nargs="?", default="-", help="its bytes; - (default) reads stdin")
-    put.add_argument("--ttl", type=float, metavar="SECONDS", help="how long it is kept; else as configured")
+    put.add_argument("--ttl", metavar="SECONDS", help="how long it is kept; else as configured")
     put.add_argument("--tag", action="append", default=[], metavar="TAG")
     put.add_argument(
         "--depends", action="append", default=[], metavar="WHAT", help="file:/PATH, entry:NAMESPACE/KEY, ..."
@@ -44,22 +46,16 @@ def _get(options: argparse.Namespace) -> Request:
 
 
 def _put(options: argparse.Namespace) -> Request:
-    query = ""
-    if options.ttl is not None:
-        if not 0 <= options.ttl < 1e12:
-            raise Unusable("--ttl: a number of seconds")
-        query = "?" + urlencode({"ttl": f"{options.ttl:.9f}".rstrip("0").rstrip(".")})
-    headers = {"Content-Type": options.type} | _lines(options)
-    return Request("PUT", _path(options) + query, _content(options.file), "stored", headers, stored)
-
-
-def _lines(options: argparse.Namespace) -> dict[str, str]:
+    query = "" if options.ttl is None else urlencode({"ttl": options.ttl})
+    lines = {"Content-Type": options.type, TAGS: ", ".join(options.tag), DEPENDS: ", ".join(options.depends)}
+    lines = {name: text for name, text in lines.items() if text}
     try:
-        depends_of(", ".join(options.depends), LONGEST)
+        wish_of(CIMultiDict(lines), query, LONGEST)
     except Refused as refused:
-        raise Unusable(f"--depends: {refused.message}") from None
-    given = {TAGS: ", ".join(options.tag), DEPENDS: ", ".join(options.depends)}
-    return {name: text for name, text in given.items() if text}
+        raise Unusable(f"{refused.param}: {refused.message}") from None
+    return Request(
+        "PUT", _path(options) + (f"?{query}" if query else ""), _content(options.file), "stored", lines, stored
+    )
 
 
 def _path(options: argparse.Namespace) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
@@ -35,6 +36,8 @@ class File(NamedTuple):
     """Absolute."""
     mtime_ns: int | None = None
     """When it was changed last, in nanoseconds since 1970, as it was read."""
+    size: int | None = None
+    """Bytes that it had then."""
 
 
 class Answer(NamedTuple):
@@ -182,14 +185,14 @@ def depends_of(text: str, longest: int, param: str = DEPENDS) -> tuple[Depend, .
 
 
 def depend_of(text: str, longest: int, param: str) -> Depend:
-    """One of `file:/absolute/path`, `file:/absolute/path;mtime=NANOSECONDS`, `entry:NAMESPACE/KEY`, `entry:HEX` and a
-    name from the configuration, `prompt:support`."""
-    name, semicolon, option = text.partition(";")
+    """One of `file:/absolute/path`, which `;mtime=NANOSECONDS` and `;size=BYTES` may follow as it was read,
+    `entry:NAMESPACE/KEY`, `entry:HEX` and a name from the configuration, `prompt:support`."""
+    name, semicolon, options = text.partition(";")
     name = text_of(name, param)
     if semicolon and not name.startswith(FILE):
-        raise Refused(400, "only a file has an option, `;mtime=NANOSECONDS`", param=param)
+        raise Refused(400, "only a file has options, `;mtime=NANOSECONDS;size=BYTES`", param=param)
     if name.startswith(FILE):
-        return _file(name.removeprefix(FILE), option.strip() if semicolon else None, param)
+        return _file(name.removeprefix(FILE), options.split(";") if semicolon else [], param)
     if name.startswith(ENTRY):
         other = name.removeprefix(ENTRY)
         return Answer(bytes.fromhex(other)) if _HEX.fullmatch(other) else parted(other, longest, param)
@@ -200,12 +203,13 @@ def depend_of(text: str, longest: int, param: str) -> Depend:
         raise Refused(400, told, param=param) from None
 
 
-def _file(path: str, option: str | None, param: str) -> File:
+def _file(path: str, options: Sequence[str], param: str) -> File:
     if not path.startswith("/") or len(path) > LONGEST_PATH or "\0" in path:
         raise Refused(400, "a file is named by its absolute path", param=param)
-    if option is None:
-        return File(path)
-    name, _, value = option.partition("=")
-    if name != "mtime" or not _WHOLE.fullmatch(value):
-        raise Refused(400, "the option of a file is `;mtime=` and a whole number of nanoseconds", param=param)
-    return File(path, int(value))
+    told: dict[str, int] = {}
+    for option in options:
+        name, _, value = option.strip().partition("=")
+        if name not in ("mtime", "size") or name in told or not _WHOLE.fullmatch(value):
+            raise Refused(400, "a file has the options `;mtime=NANOSECONDS` and `;size=BYTES`", param=param)
+        told[name] = int(value)
+    return File(path, told.get("mtime"), told.get("size"))

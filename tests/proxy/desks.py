@@ -13,8 +13,10 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from adapters.vocabulary import Call
+from cache.dependencies import Dependencies
 from cache.entry import Entry, Shape
 from cache.exact import Exact
+from cache.files import Files
 from cache.items import Items
 from cache.look import Look
 from cache.near import Judgement, Near
@@ -23,9 +25,10 @@ from cache.verdict import Opinion, Verdict
 from cache.veto import Veto
 from proxy.cache_desk import CacheDesk, Semantic
 from proxy.cache_notes import Notes
+from proxy.value_depends import Labels
 from proxy.value_desk import Bounds, ValueDesk
 from tests.fakes import CHAT, Clock
-from tests.proxy.invalidating import Dependencies, Invalidator, Rows
+from tests.proxy.invalidating import Invalidator, Rows
 from tests.running import Proxy, proxy
 
 SCOPE = bytes(range(32))
@@ -171,7 +174,7 @@ async def doors(
         values = ValueDesk(
             levels=app.levels,
             invalidator=invalidator,
-            depends=Dependencies(),
+            depends=Labels(Dependencies(), Files(shifted, ["/"])),
             bounds=bounds or Bounds(),
             wall=shifted,
             words=lambda: next(words),

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import unquote
 
-from adapters.errors import Refused
 from cache.entry import Entry
 from cache.invalidation import Invalidation
-from cache.labels import FILE
 from cache.replicas import Reached
 from cache.tiers import Tiers
 from proxy.purge_told import Held, Sum
-from proxy.value_depends import Look, label_of
 from proxy.value_told import KEY_LINE, line
-from proxy.value_wish import Answer, Depend, File, Named
 
 
 async def entries_of(levels: Tiers) -> list[Entry]:
@@ -71,39 +66,3 @@ class Invalidator:
 
 def name_of(entry: Entry) -> str:
     return f"{entry.namespace}/{unquote(line(entry, KEY_LINE)) or entry.key.hex()}"
-
-
-class Dependencies:
-    """By asking for each file and each entry."""
-
-    def __init__(self) -> None:
-        self._read: dict[str, Any] = {}
-
-    async def labels(
-        self, tags: Sequence[str], depends: Sequence[Depend], tenant: str, key: bytes, look: Look
-    ) -> tuple[str, ...]:
-        found: list[str] = [*tags]
-        for each in depends:
-            label = label_of(each, tenant)
-            found.append(label)
-            if isinstance(each, File):
-                self._read[label] = signature(each.path)
-                if each.mtime_ns not in (None, self._read[label]):
-                    raise Refused(409, "the file has changed", param="X-Warmgate-Depends", code="dependency_changed")
-            elif isinstance(each, Answer) or not isinstance(each, Named):
-                other = await look(bytes.fromhex(label.partition(":")[2]))
-                if other is None:
-                    raise Refused(409, "it is not there", param="X-Warmgate-Depends", code="dependency_missing")
-                found += other.labels
-        return tuple(dict.fromkeys(found))
-
-    def current(self, entry: Entry) -> bool:
-        files = [label for label in entry.labels if label.startswith(FILE)]
-        return all(self._read.get(label) == signature(label.removeprefix(FILE)) for label in files)
-
-
-def signature(path: str) -> int | None:
-    try:
-        return os.stat(path).st_mtime_ns
-    except OSError:
-        return None

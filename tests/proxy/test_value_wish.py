@@ -72,6 +72,7 @@ def test_the_shorter_time_holds() -> None:
     [
         ("file:/a/b.py", File("/a/b.py")),
         ("file:/a%2Cb%3B;mtime=1234567890123456789", File("/a,b;", 1234567890123456789)),
+        ("file:/a;size=5;mtime=6", File("/a", 6, 5)),
         ("entry:tool/a/%C3%BC", Place("tool", "a/ü")),
         ("entry:" + "AB" * 32, Answer(b"\xab" * 32)),
         ("prompt:support", Named("prompt:support")),
