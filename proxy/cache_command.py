@@ -1,6 +1,7 @@
-"""`warmgate cache explain | feedback | delete | purge`: asks a running proxy about its cache, tells it what is wrong.
+"""`warmgate cache explain | feedback | delete | purge | clear | event | get | put`: asks a running proxy about its
+cache, tells it what is wrong, keeps values of applications in it.
 
-Exit codes: 0 done, 1 refused or nobody there, 2 for what could not be asked.
+Exit codes: 0 done, 1 refused, not done everywhere or nobody there, 2 for what could not be asked.
 """
 
 from __future__ import annotations
@@ -11,17 +12,22 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO
 from urllib.parse import quote
 
 import msgspec
 
 from adapters.edit import set_member
-from proxy.cache_words import done, explained, plain
-from proxy.client import KEY, Unreachable, Unusable, ask, key_in, object_of, problem_in, read_body
+from proxy import purge_command, value_command
+from proxy.cache_asking import Request, common, credential
+from proxy.cache_words import explained, plain
+from proxy.client import Unreachable, Unusable, ask, object_of, problem_in, read_body
+from proxy.purge_command import of_store
+from proxy.purge_store import Opens
 
-BASE = "http://127.0.0.1:4100"
-KEY_HEADERS = ("Authorization", "x-api-key", "api-key")
+DONE = (200, 201, 202)
+NOT_EVERYWHERE = 202
+"""A replica has not confirmed it."""
 
 _ENTRY = re.compile(r"[0-9]{1,19}")
 _KEY = re.compile(r"(?:key:)?([0-9A-Fa-f]{16,64})")
@@ -29,18 +35,11 @@ _KEY = re.compile(r"(?:key:)?([0-9A-Fa-f]{16,64})")
 _encode = msgspec.json.encode
 
 
-class Request(NamedTuple):
-    method: str
-    path: str
-    body: bytes = b""
-    member: str = "deleted"
-    """One that the answer has, if it comes from such a proxy."""
-
-
-def add(commands: Any) -> argparse.ArgumentParser:
-    """Adds `cache` to the commands of the program; its options run by themselves (`options.run`)."""
+def add(commands: Any, opens: Opens | None = None) -> argparse.ArgumentParser:
+    """Adds `cache` to the commands of the program; its options run by themselves (`options.run`). `opens`: what `clear
+    --store` opens a store with."""
     parser: argparse.ArgumentParser = commands.add_parser(
-        "cache", help="why a request hits or misses; report, delete and purge what is wrong"
+        "cache", help="why a request hits or misses; delete what is wrong; values of applications"
     )
     parts = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     explain = parts.add_parser("explain", help="why this request hits or misses")
@@ -64,55 +63,53 @@ def add(commands: Any) -> argparse.ArgumentParser:
     what.add_argument("--everything", action="store_true")
     purge.set_defaults(make=_purge)
     for each in (explain, feedback, delete, purge):
-        _common(each, route=each is not delete)
+        common(each)
+        if each is not delete:
+            each.add_argument("--route", metavar="NAME", help="chat (default), messages, responses or embeddings")
+    for each in (explain, feedback, delete, purge, *purge_command.add(parts), *value_command.add(parts)):
+        each.set_defaults(run=lambda options: run(options, os.environ, sys.stdout, sys.stderr, opens))
     return parser
 
 
-def _common(parser: argparse.ArgumentParser, *, route: bool) -> None:
-    parser.add_argument("--url", default=BASE, help=f"of the running proxy; default {BASE}")
-    parser.add_argument("--key-env", metavar="NAME", help=f"the variable that holds the key; default {KEY}")
-    parser.add_argument(
-        "--key-header",
-        choices=KEY_HEADERS,
-        default=KEY_HEADERS[0],
-        help="how clients send it: tenants differ by it",
-    )
-    if route:
-        parser.add_argument("--route", metavar="NAME", help="chat (default), messages, responses or embeddings")
-    parser.add_argument("--json", action="store_true", help="for machines")
-    parser.set_defaults(run=lambda options: run(options, os.environ, sys.stdout, sys.stderr))
-
-
-def run(options: argparse.Namespace, env: Mapping[str, str], out: TextIO, err: TextIO) -> int:
-    """The exit code."""
+def run(
+    options: argparse.Namespace, env: Mapping[str, str], out: TextIO, err: TextIO, opens: Opens | None = None
+) -> int:
+    """The exit code. Raises `ConfigError` for the configuration of a store."""
     try:
+        if getattr(options, "store", False):
+            return of_store(options, env, opens, out, err)
         request: Request = options.make(options)
-        headers = _headers(options, env)
+        headers = {**request.headers, **credential(options, env)}
         url = options.url.rstrip("/").removesuffix("/v1") + request.path
         status, answer = asyncio.run(ask(request.method, url, headers, request.body, "--url"))
     except Unusable as error:
         err.write(f"warmgate cache: {plain(str(error))}\n")
         return 1 if isinstance(error, Unreachable) else 2
+    if status == 200 and not request.member:
+        return _written(answer, out)
     told = object_of(answer)
-    if status != 200 or request.member not in told:
+    if status not in DONE or request.member not in told:
         err.write(f"warmgate cache: {plain(options.url)} answered {status}: {plain(problem_in(told))}\n")
         return 1
-    if options.json:
-        out.write(_encode(told).decode() + "\n")
+    out.write(_encode(told).decode() + "\n" if options.json else request.words(told))
+    return 0 if status != NOT_EVERYWHERE else 1
+
+
+def _written(answer: bytes, out: TextIO) -> int:
+    """Bytes as they are, where the output takes bytes."""
+    out.flush()
+    raw = getattr(out, "buffer", None)
+    if raw is None:
+        out.write(answer.decode(errors="replace"))
     else:
-        out.write(explained(told) if request.path == "/cache/explain" else done(told))
+        raw.write(answer)
+        raw.flush()
     return 0
-
-
-def _headers(options: argparse.Namespace, env: Mapping[str, str]) -> dict[str, str]:
-    key = key_in(env, options.key_env)
-    shown = f"Bearer {key}" if options.key_header == "Authorization" else key
-    return {"Content-Type": "application/json"} | ({options.key_header: shown} if key else {})
 
 
 def _explain(options: argparse.Namespace) -> Request:
     wish = _wish(options.file, options.route, dict(map(_line, options.header)))
-    return Request("POST", "/cache/explain", wish, "semantic")
+    return Request("POST", "/cache/explain", wish, "semantic", words=explained)
 
 
 def _line(text: str) -> tuple[str, str]:

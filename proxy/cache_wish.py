@@ -21,7 +21,6 @@ OF_THE_EXCHANGE = frozenset({"connection", "content-encoding", "content-length",
 """Request headers that say how a body travels, which is another matter for a body inside of a body."""
 
 _HEX = re.compile(r"[0-9a-f]{16,64}")
-_SCOPE = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,8192}")
 
@@ -47,21 +46,13 @@ class Feedback(NamedTuple):
     route: str
 
 
-class Purge(NamedTuple):
-    """One of them."""
-
-    scope: bytes | None = None
-    scope_of: Asked | None = None
-    everything: bool = False
-
-
 def asked_of(raw: bytes, query: str) -> Asked:
     """A bare body, whose route the query may name (`?route=messages`), or `{"route", "headers", "body"}`."""
     body = decoded(raw)
     named = parse_qs(query).get("route", [""])[-1]
     if "body" not in body:
         return Asked(named, raw, {})
-    _only(body, ("route", "headers", "body"))
+    only(body, ("route", "headers", "body"))
     return _wrapped(body, sliced(raw)["body"], named, "")
 
 
@@ -100,7 +91,7 @@ def headers_with(own: MultiMapping[str], told: Mapping[str, str]) -> CIMultiDict
 def feedback_of(raw: bytes) -> Feedback:
     """`{"entry": 123, "correct": false}`, or `{"key": "0123456789abcdef", "correct": false}` for an exact entry."""
     body = decoded(raw)
-    _only(body, ("entry", "key", "correct", "similarity", "route"))
+    only(body, ("entry", "key", "correct", "similarity", "route"))
     if ("entry" in body) is ("key" in body):
         raise Refused(400, "either `entry` or `key` says what this is about", param="entry")
     correct = body.get("correct")
@@ -119,11 +110,11 @@ def entry_of(value: Any) -> int:
     return value
 
 
-def key_of_text(value: Any) -> str:
+def key_of_text(value: Any, param: str = "key") -> str:
     text = value.lower() if isinstance(value, str) else ""
     if not _HEX.fullmatch(text):
         told = f"`key` must be {PREFIX} to 64 hexadecimal digits, as `Cache-Status` tells them"
-        raise Refused(400, told, param="key")
+        raise Refused(400, told, param=param)
     return text
 
 
@@ -135,36 +126,16 @@ def _similarity(value: Any) -> float | None:
     return float(value)
 
 
-def purge_of(raw: bytes) -> Purge:
-    """`{"everything": true}`, `{"scope": HEX}` as `/cache/explain` tells it, or `{"scope_of": BODY}`, where the body
-    may stand in `{"route", "headers", "body"}`."""
-    body = decoded(raw)
-    _only(body, ("everything", "scope", "scope_of"))
-    if len(body) != 1:
-        raise Refused(400, "one of `everything`, `scope` and `scope_of` says what is to go", param="scope_of")
-    if "everything" in body:
-        if body["everything"] is not True:
-            raise Refused(400, "`everything` must be true", param="everything")
-        return Purge(everything=True)
-    if "scope" in body:
-        scope = body["scope"]
-        if not isinstance(scope, str) or not _SCOPE.fullmatch(scope.lower()):
-            raise Refused(400, "`scope` must be 64 hexadecimal digits, as explain tells them", param="scope")
-        return Purge(scope=bytes.fromhex(scope))
-    return Purge(scope_of=_scope_of(raw, body["scope_of"]))
-
-
-def _scope_of(raw: bytes, value: Any) -> Asked:
-    if not isinstance(value, dict):
-        raise Refused(400, "`scope_of` must be an object: a request as it would be sent", param="scope_of")
-    inner = bytes(sliced(raw)["scope_of"])
+def asked_within(raw: bytes, value: Mapping[str, Any], where: str) -> Asked:
+    """The same for an object that is a member of a body: `raw` are its bytes, `where` stands before its members."""
     if "body" not in value:
-        return Asked("", inner, {}, "scope_of.")
-    _only(value, ("route", "headers", "body"), "scope_of.")
-    return _wrapped(value, sliced(inner)["body"], "", "scope_of.")
+        return Asked("", raw, {}, where)
+    only(value, ("route", "headers", "body"), where)
+    return _wrapped(value, sliced(raw)["body"], "", where)
 
 
-def _only(body: Mapping[str, Any], known: Collection[str], where: str = "") -> None:
+def only(body: Mapping[str, Any], known: Collection[str], where: str = "") -> None:
+    """Raises `Refused` for a member of another name."""
     for name in body:
         if name not in known:
             raise Refused(400, f"unknown member; there are {', '.join(known)}", param=f"{where}{name[:64]}")

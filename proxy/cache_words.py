@@ -25,7 +25,7 @@ def done(told: Mapping[str, Any]) -> str:
     """The answer of the others."""
     said = told.get("correct")
     if said is None:
-        return f"deleted: {_counts(told)}\n"
+        return f"deleted: {_counts(told)}\n{_far(told)}"
     about = f"entry {plain(told['entry'])}" if "entry" in told else f"key {plain(told.get('key'))}"
     word = "right" if said else "wrong"
     if "deleted" in told:
@@ -34,7 +34,40 @@ def done(told: Mapping[str, Any]) -> str:
         became = "noted"
     else:
         became = "quarantined: it is not served again" if told.get("quarantined") else "noted, but it was not found"
-    return f"{about} is {word}: {became}\n"
+    return f"{about} is {word}: {became}\n{_far(told)}"
+
+
+def cleared(told: Mapping[str, Any]) -> str:
+    """What went, or would go."""
+    if "would_delete" not in told:
+        return f"deleted: {_counts(told)}\n{_far(told)}"
+    listed = told.get("examples")
+    names = [plain(name) for name in listed] if isinstance(listed, list) else []
+    lines = [f"would delete {plain(told.get('would_delete'))}; nothing has been done (--yes does it)"]
+    lines += [f"{INDENT}{name}" for name in names]
+    return "".join([f"{line}\n" for line in lines])
+
+
+def happened(told: Mapping[str, Any]) -> str:
+    """What an event brought with it."""
+    return f"noted; deleted: {_counts(told)}\n{_far(told)}"
+
+
+def stored(told: Mapping[str, Any]) -> str:
+    """What became of a value."""
+    if told.get("stored") is True:
+        return f"kept for {_span(told.get('ttl'))}\n{_far(told)}"
+    return f"not kept: {plain(told.get('why'))}\n{_far(told)}"
+
+
+def _far(told: Mapping[str, Any]) -> str:
+    """How far an invalidation has come, where it has not come everywhere."""
+    if told.get("complete", True) is True:
+        return ""
+    listed = told.get("missing")
+    names = ", ".join(map(plain, listed)) if isinstance(listed, list) and listed else "some replica"
+    why = f" ({plain(told['why'])})" if "stored" not in told and told.get("why") else ""
+    return f"not confirmed yet by {names}{why}: what it holds may be served until its lease is over\n"
 
 
 def plain(value: Any) -> str:

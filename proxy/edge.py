@@ -27,7 +27,7 @@ log = logging.getLogger("warmgate.edge")
 
 MOUNT = "/v1"
 
-ROOM = "POST, DELETE"
+ROOM = "GET, HEAD, POST, PUT, DELETE, PURGE"
 """Methods that a room may know; each of its paths says which."""
 
 DOTS = re.compile(r"^[^?]*?(?:[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\?]|%2f|%5c|$)", re.IGNORECASE)
@@ -197,7 +197,7 @@ class Exchange(Answering[web.StreamResponse]):
     def only(self, methods: str) -> None:
         """Raises `Refused` (405) where the request has another method than these, separated by commas."""
         if self.request.method not in methods.split(", "):
-            told = f"this page only answers {methods.partition(',')[0]}"
+            told = f"this page only answers {methods}"
             raise Refused(405, told, code="method_not_allowed", headers=(("Allow", methods),))
 
     async def _called(self, target: str) -> tuple[Call, Caller]:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+from multidict import CIMultiDict
+from yarl import URL
+
 from adapters.vocabulary import Call
+from cache.dependencies import Dependencies
 from cache.entry import Entry, Shape
 from cache.exact import Exact
+from cache.files import Files
 from cache.items import Items
 from cache.look import Look
 from cache.near import Judgement, Near
@@ -19,10 +25,16 @@ from cache.verdict import Opinion, Verdict
 from cache.veto import Veto
 from proxy.cache_desk import CacheDesk, Semantic
 from proxy.cache_notes import Notes
-from tests.fakes import Clock
+from proxy.value_depends import Labels
+from proxy.value_desk import Bounds, ValueDesk
+from tests.fakes import CHAT, Clock
+from tests.proxy.invalidating import Invalidator, Rows
 from tests.running import Proxy, proxy
 
 SCOPE = bytes(range(32))
+
+GONE = {"complete": True, "missing": []}
+"""What an answer tells of an invalidation that everybody has heard of."""
 
 
 def layers_of(handler: Any) -> list[Any]:
@@ -87,20 +99,51 @@ class Layer:
         return self.look
 
 
+class Shifted:
+    """A clock that a test may put forward."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock, self.by = clock, 0.0
+
+    def __call__(self) -> float:
+        return self.clock() + self.by
+
+
 class Doors:
     """What a test may look at."""
 
-    def __init__(self, ours: Proxy, desk: CacheDesk, layer: Layer, store: Store) -> None:
+    def __init__(
+        self,
+        ours: Proxy,
+        desk: CacheDesk,
+        layer: Layer,
+        store: Store,
+        invalidator: Invalidator,
+        heard: list[Judgement],
+        wall: Shifted,
+    ) -> None:
         self.ours, self.desk, self.layer, self.store = ours, desk, layer, store
-        self.heard: list[Judgement] = []
+        self.invalidator, self.heard, self.wall = invalidator, heard, wall
+        assert desk.values is not None
+        self.values = desk.values
 
     async def ask(
         self, body: Any, path: str = "/cache/explain", method: str = "POST", key: str = "sk-one", **headers: str
     ) -> tuple[int, Any]:
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         named = {"Authorization": f"Bearer {key}"} | {name.replace("_", "-"): text for name, text in headers.items()}
-        async with self.ours.session.request(method, self.ours.root + path, data=raw, headers=named) as response:
+        url = URL(self.ours.root + path, encoded=True)
+        async with self.ours.session.request(method, url, data=raw, headers=named) as response:
             return response.status, json.loads(await response.read())
+
+    async def value(
+        self, method: str, path: str, body: bytes = b"", *, key: str = "sk-one", **headers: str
+    ) -> tuple[int, CIMultiDict[str], bytes]:
+        """Below `/cache/v1/`; `path` is percent-encoded, and leaves so."""
+        named = {"Authorization": f"Bearer {key}"} | {name.replace("_", "-"): text for name, text in headers.items()}
+        url = URL(f"{self.ours.root}/cache/v1/{path}", encoded=True)
+        async with self.ours.session.request(method, url, data=body, headers=named) as response:
+            return response.status, CIMultiDict(response.headers), await response.read()
 
 
 @asynccontextmanager
@@ -111,6 +154,7 @@ async def doors(
     *,
     semantic: bool = True,
     look: Look | None = None,
+    bounds: Bounds | None = None,
 ) -> AsyncIterator[Doors]:
     """Wired as `proxy.app` wires them."""
     look = look or Look("on", "", SCOPE.hex(), 7, REFUSED)
@@ -123,17 +167,40 @@ async def doors(
         notes = Notes(Recent())
         sinks: Any = edge.telling.sinks
         sinks.append(notes.note)
+        shifted = Shifted(edge.telling.wall)
+        heard = list[Judgement]()
+        invalidator = Invalidator(app.levels, Rows(store.entries))
+        words = map("word-{}".format, count())
+        values = ValueDesk(
+            levels=app.levels,
+            invalidator=invalidator,
+            depends=Labels(Dependencies(), Files(shifted, ["/"])),
+            bounds=bounds or Bounds(),
+            wall=shifted,
+            words=lambda: next(words),
+        )
         desk = CacheDesk(
             levels=app.levels,
             exact=exact,
             items=items,
-            semantic=None,
+            semantic=Semantic(layer, store, heard.append) if semantic else None,
             admission=app.upstreams.admission,
             notes=notes,
             wall=Clock(),
+            invalidator=invalidator,
+            values=values,
         )
-        doors = Doors(ours, desk, layer, store)
-        desk.semantic = Semantic(layer, store, doors.heard.append) if semantic else None
+        doors = Doors(ours, desk, layer, store, invalidator, heard, shifted)
         rooms: Any = edge.rooms
         rooms["cache"] = desk
         yield doors
+
+
+async def key_of(there: Doors, body: Any = CHAT, key: str = "sk-one") -> str:
+    return str((await there.ask(body, key=key))[1]["exact"]["key"])
+
+
+async def tenant_of(there: Doors, key: str = "sk-one") -> str:
+    """As the layer is told."""
+    await there.ask(CHAT, key=key)
+    return there.layer.calls[-1].tenant

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import io
 import json
 import sys
@@ -11,38 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 
-from proxy.cache_command import add, run
-from tests.fakes import CHAT, Provider, Seen, provider
-from tests.proxy.desks import Doors, doors
+from tests.fakes import CHAT, provider
+from tests.proxy.commands import against, at, command
+from tests.proxy.desks import doors
 
 EXPLAINED = {"route": "chat", "model": "m", "exact": {"outcome": "miss"}, "semantic": {"mode": "off"}}
 DELETED = {"deleted": 1, "semantic": 1, "exact": 0}
-
-
-def command(*arguments: str, **env: str) -> tuple[int, str, str]:
-    parser = argparse.ArgumentParser()
-    add(parser.add_subparsers())
-    out, err = io.StringIO(), io.StringIO()
-    code = run(parser.parse_args(["cache", *arguments]), {"OPENAI_API_KEY": "sk-one"} | env, out, err)
-    return code, out.getvalue(), err.getvalue()
-
-
-async def against(told: Any, *arguments: str, status: int = 200, **env: str) -> tuple[tuple[int, str, str], Provider]:
-    """The command against a proxy that says this."""
-
-    async def script(request: web.Request, seen: Seen) -> web.StreamResponse:
-        body = told if isinstance(told, bytes) else json.dumps(told).encode()
-        return web.Response(status=status, body=body, headers={"Content-Type": "application/json"})
-
-    async with provider(script) as fake:
-        return await asyncio.to_thread(command, *arguments, "--url", fake.base_url, **env), fake
-
-
-async def at(there: Doors, *arguments: str) -> tuple[int, str, str]:
-    """The command against the proxy itself."""
-    return await asyncio.to_thread(command, *arguments, "--url", there.ours.root)
 
 
 @pytest.fixture(name="file")

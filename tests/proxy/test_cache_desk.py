@@ -13,25 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.vocabulary import Nearness
-from cache.key import scope_of
 from cache.look import Look
 from cache.near import Judgement
 from proxy.cache_notes import Served
 from tests.fakes import CHAT, Script, Seen, answer, answers, provider
-from tests.proxy.desks import SCOPE, Doors, doors
+from tests.proxy.desks import GONE, SCOPE, doors, key_of, tenant_of
 
 OTHER: dict[str, Any] = CHAT | {"messages": [{"role": "user", "content": "What is the capital of Spain?"}]}
 MESSAGE: dict[str, Any] = CHAT | {"max_tokens": 5}
-
-
-async def key_of(there: Doors, body: Any = CHAT, key: str = "sk-one") -> str:
-    return str((await there.ask(body, key=key))[1]["exact"]["key"])
-
-
-async def tenant_of(there: Doors, key: str = "sk-one") -> str:
-    """As the layer is told."""
-    await there.ask(CHAT, key=key)
-    return there.layer.calls[-1].tenant
 
 
 # Why
@@ -308,7 +297,7 @@ async def test_where_tenants_share_a_cache_nobody_unknown_may_touch_it() -> None
             assert (await there.ask(body, path, method, key="sk-bad"))[0] == 401
         assert there.store.entries
         status, told = await there.ask({"everything": True}, "/cache/purge", key="sk-two")
-        assert (status, told) == (200, {"deleted": 2, "semantic": 1, "exact": 1})
+        assert (status, told) == (200, {"deleted": 2, "semantic": 1, "exact": 1} | GONE)
 
 
 async def test_where_nobody_can_say_whether_a_key_is_good_a_shared_cache_is_closed() -> None:
@@ -346,7 +335,16 @@ async def test_issued_keys_come_before_everything() -> None:
         ("/cache/feedback", "DELETE", 405, "POST"),
         ("/cache/purge", "DELETE", 405, "POST"),
         ("/cache/entries/1", "POST", 405, "DELETE"),
-        ("/cache/explain", "GET", 405, "POST, DELETE"),
+        ("/cache/explain", "GET", 405, "POST"),
+        ("/cache/explain", "PATCH", 405, "GET, HEAD, POST, PUT, DELETE, PURGE"),
+        ("/cache/events", "GET", 405, "POST"),
+        ("/cache/keys/0123456789abcdef", "PURGE", 405, "DELETE"),
+        ("/cache/tags/x", "GET", 405, "DELETE, PURGE"),
+        ("/cache/v1/n", "PUT", 405, "GET, HEAD, DELETE, PURGE"),
+        ("/cache/v1/n/k", "POST", 405, "GET, HEAD, PUT, DELETE, PURGE"),
+        ("/cache/v1", "GET", 404, None),
+        ("/cache/v1/", "GET", 404, None),
+        ("/cache/tags", "DELETE", 404, None),
         ("/cache", "POST", 404, None),
         ("/cache/", "POST", 404, None),
         ("/cache/entries", "DELETE", 404, None),
@@ -473,117 +471,6 @@ async def test_without_a_semantic_cache_there_are_no_entries(path: str, method: 
     async with doors("simulated", semantic=False) as there:
         status, told = await there.ask(body, path, method)
         assert (status, told["error"]["code"]) == (404, "semantic_off")
-
-
-# Taking out
-
-
-async def test_deleting_an_entry_takes_the_exact_answer_with_it() -> None:
-    async with provider() as fake, doors(fake.base_url) as there:
-        await there.ours.chat(key="sk-one")
-        there.store.add(5, await tenant_of(there), key=bytes.fromhex(await key_of(there)))
-        status, told = await there.ask(None, "/cache/entries/5", "DELETE")
-        assert (status, told) == (200, {"entry": 5, "deleted": 2, "semantic": 1, "exact": 1})
-        assert there.store.entries == {}
-        assert (await there.ask(None, "/cache/entries/5", "DELETE"))[0] == 404
-        assert (await there.ours.chat(key="sk-one"))[1]["X-Cache-Status"] == "miss"
-
-
-async def test_deleting_by_key(tmp_path: Path) -> None:
-    async with provider() as fake, doors(fake.base_url, tmp_path, semantic=False) as there:
-        await there.ours.chat(key="sk-one")
-        key = await key_of(there)
-        memory = there.ours.app.levels.l1
-        assert memory is not None
-        memory.clear()  # on the disk it still is
-        for name in (key[:15], key[:17] + "0" * 40, "0" * 64):
-            assert (await there.ask(None, f"/cache/keys/{name}", "DELETE"))[0] == 404
-        assert (await there.ask(None, f"/cache/keys/{key}", "DELETE", key="sk-two"))[0] == 404
-        status, told = await there.ask(None, f"/cache/keys/{key[:17].upper()}", "DELETE")
-        assert (status, told["deleted"]) == (200, 1)
-        assert (await there.ours.chat(key="sk-one"))[1]["X-Cache-Status"] == "miss"
-
-
-async def test_purging_everything_is_the_callers_own_everything(tmp_path: Path) -> None:
-    async with provider() as fake, doors(fake.base_url, tmp_path) as there:
-        for key in ("sk-one", "sk-two"):
-            await there.ours.chat(key=key)
-            await there.ours.chat(OTHER, key=key)
-            there.store.add(len(there.store.entries) + 1, await tenant_of(there, key))
-        status, told = await there.ask({"everything": True}, "/cache/purge")
-        assert (status, told) == (200, {"deleted": 3, "semantic": 1, "exact": 2})
-        assert list(there.store.entries) == [2]
-        assert (await there.ask(CHAT))[1]["exact"]["closest"] is None
-        assert (await there.ours.chat(key="sk-two"))[1]["X-Cache-Status"] == "hit"
-        assert (await there.ours.chat(key="sk-one"))[1]["X-Cache-Status"] == "miss"
-
-
-async def test_purging_a_scope() -> None:
-    async with provider() as fake, doors(fake.base_url) as there:
-        await there.ours.chat(key="sk-one")
-        tenant = await tenant_of(there)
-        scope = scope_of(there.layer.calls[-1])
-        assert scope is not None
-        there.store.add(1, tenant, scope)
-        there.store.add(2, tenant, b"x" * 32)
-        there.store.add(3, "other", scope)
-        there.store.add(4, tenant, b"y" * 32)
-        assert (await there.ask({"scope": (b"y" * 32).hex()}, "/cache/purge"))[1]["deleted"] == 1
-        status, told = await there.ask({"scope_of": CHAT}, "/cache/purge")
-        assert (status, told) == (200, {"deleted": 2, "semantic": 1, "exact": 1})
-        assert list(there.store.entries) == [2, 3]
-        status, told = await there.ask({"scope_of": {"route": "chat", "body": OTHER}}, "/cache/purge")
-        assert (status, told["deleted"]) == (200, 0)
-
-
-async def test_purging_around_a_request_without_a_semantic_cache() -> None:
-    async with provider() as fake, doors(fake.base_url, semantic=False) as there:
-        await there.ours.chat(key="sk-one")
-        assert (await there.ask({"scope_of": CHAT}, "/cache/purge", key="sk-two"))[1]["deleted"] == 0
-        assert (await there.ask({"scope_of": CHAT}, "/cache/purge"))[1] == {"deleted": 1, "semantic": 0, "exact": 1}
-
-
-@pytest.mark.parametrize(
-    ("body", "param"),
-    [
-        ({}, "scope_of"),
-        ({"everything": True, "scope": "0" * 64}, "scope_of"),
-        ({"everything": False}, "everything"),
-        ({"everything": "yes"}, "everything"),
-        ({"scope": "abc"}, "scope"),
-        ({"scope": 5}, "scope"),
-        ({"scope_of": "x"}, "scope_of"),
-        ({"scope_of": {"model": "m"}}, "scope_of.messages"),
-        ({"scope_of": {"body": {"model": "m"}}}, "scope_of.body.messages"),
-        ({"scope_of": {"body": CHAT, "route": "x"}}, "scope_of.route"),
-        ({"scope_of": {"body": CHAT, "x": 1}}, "scope_of.x"),
-        ({"all": True}, "all"),
-    ],
-)
-async def test_purges_that_can_not_be_read(body: Any, param: str) -> None:
-    async with provider() as fake, doors(fake.base_url) as there:
-        await there.ours.chat(key="sk-one")
-        status, told = await there.ask(body, "/cache/purge")
-        assert (status, told["error"]["param"]) == (400, param)
-        assert (await there.ours.chat(key="sk-one"))[1]["X-Cache-Status"] == "hit"
-
-
-async def test_a_request_of_no_scope_says_what_to_do() -> None:
-    image: Any = [{"type": "image_url", "image_url": {"url": "data:,"}}]
-    async with doors("simulated") as there:
-        body = CHAT | {"messages": [{"role": "user", "content": image}]}
-        status, told = await there.ask({"scope_of": body}, "/cache/purge")
-        assert (status, told["error"]["param"]) == (400, "scope_of")
-
-
-async def test_a_purge_that_the_disk_fails_says_so(tmp_path: Path) -> None:
-    async with provider() as fake, doors(fake.base_url, tmp_path) as there:
-        await there.ours.chat(key="sk-one")
-        disk = there.ours.app.levels.l2
-        assert disk is not None
-        await disk.close()
-        status, told = await there.ask({"everything": True}, "/cache/purge")
-        assert (status, told["error"]["code"]) == (503, "disk_failed")
 
 
 async def test_how_an_answer_was_served_is_known_from_its_event() -> None:

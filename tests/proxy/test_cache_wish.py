@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from multidict import CIMultiDict
 
-from proxy.cache_wish import Asked, Feedback, Purge, asked_of, feedback_of, headers_with, purge_of
+from proxy.cache_wish import Asked, Feedback, asked_of, asked_within, feedback_of, headers_with
 
 
 def test_a_bare_body_keeps_its_bytes() -> None:
@@ -36,9 +36,8 @@ def test_feedback() -> None:
     assert feedback_of(told) == Feedback(False, 0, "0123456789abcdef", 1.0, "chat")
 
 
-def test_purges() -> None:
-    assert purge_of(b'{"everything":true}') == Purge(everything=True)
-    assert purge_of(b'{"scope":"' + b"Ab" * 32 + b'"}') == Purge(scope=b"\xab" * 32)
-    assert purge_of(b'{"scope_of": {"model":"m" } }') == Purge(scope_of=Asked("", b'{"model":"m" }', {}, "scope_of."))
-    wrapped = purge_of(b'{"scope_of": {"route":"messages","body": {"model":"m" }} }').scope_of
-    assert wrapped == Asked("messages", b'{"model":"m" }', {}, "scope_of.body.")
+def test_a_body_within_another_says_where_it_stands() -> None:
+    assert asked_within(b'{"model":"m" }', {"model": "m"}, "scope_of.") == Asked("", b'{"model":"m" }', {}, "scope_of.")
+    raw = b'{"route":"messages","body": {"model":"m" }} '
+    value = {"route": "messages", "body": {"model": "m"}}
+    assert asked_within(raw, value, "x.") == Asked("messages", b'{"model":"m" }', {}, "x.body.")
