@@ -12,7 +12,7 @@ from adapters.errors import UpstreamError
 from adapters.sse import Frame
 from adapters.vocabulary import Answer, Call, Clock, Form, Frames, Handler, Reply
 from cache.entry import Entry
-from cache.keeping import Keeping, Labels, Made, entry_of, namespace_of, own_labels
+from cache.keeping import Keeping, Labels, Made, begun, entry_of, namespace_of, own_labels
 from cache.key import key_of
 from cache.labels import BadLabel
 from cache.leases import Free, Leases
@@ -179,7 +179,7 @@ class Exact:
 
     async def _asked(self, call: Call, entry: Entry | None) -> Reply:
         """`entry`: one that is stale, for the case that the provider fails."""
-        made = Made((), self.levels.mark(), self.clock())
+        made = begun(call, self.labels, self.levels.mark(), self.clock())
         try:
             reply = await self.inner(call)
         except UpstreamError:
@@ -219,14 +219,9 @@ class Exact:
     async def _store(self, call: Call, reply: Reply, answer: Answer, made: Made) -> None:
         """Keeps a complete answer, if the policy has nothing against it; returns when it is where it has to be."""
         trace = call.trace
-        objection = trace.refused_to_store or self.policy.objection(answer)
+        objection = trace.refused_to_store or made.objection or self.policy.objection(answer)
         longest, asked = self.levels.ttl_of(namespace_of(call)), call.controls.ttl
         ttl = longest if asked is None else min(asked, longest)
-        if not objection and ttl > 0:
-            try:
-                made = made._replace(labels=self.labels(call))
-            except BadLabel as error:
-                objection = str(error)
         if objection or ttl <= 0:
             trace.refused_to_store = objection or "ttl 0"
             return

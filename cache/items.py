@@ -18,9 +18,8 @@ from adapters.usage import Usage
 from adapters.vocabulary import Answer, Call, Clock, Form, Handler, Reply
 from cache.bills import NOTHING, Bill, both, shared, total
 from cache.entry import KEPT_HEADERS, Entry, Shape
-from cache.keeping import EMBEDDINGS, Labels, Made, namespace_of, own_labels
+from cache.keeping import EMBEDDINGS, Labels, Made, begun, namespace_of, own_labels
 from cache.key import item_keys
-from cache.labels import BadLabel
 from cache.recall import Admission, admitted
 from cache.tiers import Tiers
 
@@ -160,14 +159,14 @@ class Items:
     ) -> tuple[Reply, dict[bytes, Told] | None]:
         """The upstream's reply, and what it told of each item, which is kept then. None where it can't be taken apart,
         for the reason that is noted on the trace."""
-        made = Made((), self.levels.mark(), self.clock())
+        made = begun(call, self.labels, self.levels.mark(), self.clock())
         reply, bill = await self._billed(asked)
         try:
             parts = _parts(reply, len(wanted))
         except Unfoldable as reason:
             call.trace.refused_to_store = str(reason)
             return reply, None
-        call.trace.refused_to_store = ""
+        call.trace.refused_to_store = made.objection
         bills = shared(bill, _weights(wanted))
         told = {key: Told(part, each) for (key, _), part, each in zip(wanted, parts, bills, strict=True)}
         if not call.controls.no_store:
@@ -214,13 +213,8 @@ class Items:
         namespace = namespace_of(call, EMBEDDINGS)
         trace, longest, asked = call.trace, self.levels.ttl_of(namespace), call.controls.ttl
         ttl = longest if asked is None else min(asked, longest)
-        try:
-            labels = self.labels(call)
-        except BadLabel as error:
-            trace.refused_to_store = str(error)
-            return
-        if ttl <= 0:
-            trace.refused_to_store = "ttl 0"
+        if trace.refused_to_store or ttl <= 0:
+            trace.refused_to_store = trace.refused_to_store or "ttl 0"
             return
         now, kept = self.clock(), [line for line in reply.headers if line[0].lower() in KEPT_HEADERS - {"content-type"}]
         entries = [
@@ -238,7 +232,7 @@ class Items:
                 cost=each.bill.cost,
                 stored_at=now,
                 expires_at=now + ttl,
-                labels=labels,
+                labels=made.labels,
                 took=max(0.0, now - made.began),
             )
             for key, each in told.items()

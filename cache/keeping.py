@@ -10,6 +10,7 @@ from adapters.sse import Frame
 from adapters.vocabulary import Answer, Call, Dialect, Frames, Reply
 from cache.entry import KEPT_HEADERS, Entry, Shape
 from cache.key import key_of
+from cache.labels import BadLabel
 
 ANSWERS, EMBEDDINGS = "llm.response", "embedding"
 """Namespaces of what no request and no route has put into another one."""
@@ -27,6 +28,14 @@ def own_labels(call: Call) -> tuple[str, ...]:
     return call.controls.tags
 
 
+def begun(call: Call, labels: Labels, mark: int, now: float) -> Made:
+    """Of an answer that is about to be asked for."""
+    try:
+        return Made(labels(call), mark, now)
+    except BadLabel as error:
+        return Made((), mark, now, str(error))
+
+
 class Made(NamedTuple):
     """How an entry came to be."""
 
@@ -35,6 +44,8 @@ class Made(NamedTuple):
     """Of the levels, when its making began."""
     began: float = 0.0
     """Unix time."""
+    objection: str = ""
+    """Why it will not be kept, whatever it is: it would have too many labels."""
 
 
 def entry_of(call: Call, reply: Reply, answer: Answer, now: float, ttl: float, made: Made) -> Entry:

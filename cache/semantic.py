@@ -19,9 +19,8 @@ from cache.decide import Decide
 from cache.entry import Entry, Shape
 from cache.freshness import ttl_of
 from cache.guard_language import LARGEST
-from cache.keeping import Keeping, Labels, Made, entry_of, own_labels
+from cache.keeping import Keeping, Labels, Made, begun, entry_of, own_labels
 from cache.key import scope_of
-from cache.labels import BadLabel
 from cache.look import Look
 from cache.near import Kept
 from cache.policy import Policy, semantic_objection
@@ -78,7 +77,7 @@ class Semantic:
         else:
             found = self._tasks.spawn(self._find(call, asked))
             nearness.why = "" if mode == "shadow" else "breaker open"
-        made = Made((), self.marks.mark(), self._wall())
+        made = begun(call, self.labels, self.marks.mark(), self._wall())
         return self._keeping(call, asked, found, await self.inner(call), made)
 
     async def explain(self, call: Call) -> Look:
@@ -225,13 +224,9 @@ class Semantic:
         now, wanted = self._wall(), call.controls.ttl
         ttl = ttl_of(asked.text, now, self.options.ttl)
         ttl = ttl if wanted is None else min(ttl, wanted)
-        if call.controls.no_store or ttl <= 0 or call.trace.refused_to_store:
+        if call.controls.no_store or ttl <= 0 or made.objection or call.trace.refused_to_store:
             return None
         if self.policy.objection(answer) or semantic_objection(answer):
-            return None
-        try:
-            made = made._replace(labels=self.labels(call))
-        except BadLabel:
             return None
         entry = entry_of(call, reply, answer, now, ttl, made)
         return entry if entry.shape is Shape.MESSAGE else None
