@@ -102,7 +102,7 @@ class Below:
         return {key: each for key, each in found.items() if not self._validity.late(each[0], mark)}
 
     def _valid(self, entry: Entry, level: Level, mark: int) -> bool:
-        if self._owing[level.name].covers(entry):
+        if self._owing[level.name].covers(entry) or not self._validity.true(entry):
             return False
         if level is self.l3 and self._unsettled.covers(entry, self._clock()):
             return False

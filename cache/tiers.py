@@ -24,7 +24,7 @@ from cache.moving import Moving
 from cache.removal import Removal
 from cache.replicas import Nobody, Replicas
 from cache.tier_options import Options, checked
-from cache.validity import Validity
+from cache.validity import Validity, never, settled, untimed
 
 __all__ = ["Found", "Options", "Tiers"]
 
@@ -47,9 +47,11 @@ class Tiers:
         log: Log | None = None,
         replicas: Replicas | None = None,
         tasks: Tasks | None = None,
+        unchanged: Callable[[Entry], bool] = settled,
     ) -> None:
         """`clock`: wall-clock seconds; may be missing where no level gives what is no longer fresh. `log`: shared with
-        other workers that use the same L2. `tasks`: who brings them drains them. Raises ValueError."""
+        other workers that use the same L2. `tasks`: who brings them drains them. `unchanged`: whether the files that an
+        entry depends on are what they were. Raises ValueError."""
         self.options = checked(options or Options())
         if clock is None and (l3 is not None or self.options.grace):
             raise ValueError("a shared level, and what is kept beyond its freshness, need a clock")
@@ -59,7 +61,7 @@ class Tiers:
         self._clock = now = clock or untimed
         self._own = Tasks()
         tasks, shared = tasks or self._own, l3 is not None and replicas is not None
-        self._validity = Validity(log or Alone(), replicas or Nobody(), self._drop)
+        self._validity = Validity(log or Alone(), replicas or Nobody(), self._drop, unchanged)
         self._dependents = Dependents(strangers=log is not None or l3 is not None)
         settle = self.options.settle if shared else None
         self._below = Below(l2, l3, self._validity, now, tasks, settle)
@@ -102,7 +104,7 @@ class Tiers:
         entry = self.l1.peek(key) if self.l1 is not None else None
         if entry is None:
             entry = self._moving.leaving(key)
-        return entry if entry is not None and entry.fresh(self._clock()) else None
+        return entry if entry is not None and entry.fresh(self._clock()) and self._validity.true(entry) else None
 
     async def get(self, key: bytes, *, stale: bool = False) -> Found | None:
         """The entry and the level that had it; with `stale` also one in its grace, where there is no other."""
@@ -174,7 +176,9 @@ class Tiers:
         if not self._validity.current():
             return None
         entry = None if self.l1 is None else self.l1.get(key) if counted else self.l1.look(key)
-        return entry if entry is not None else self._moving.leaving(key)
+        if entry is None:
+            entry = self._moving.leaving(key)
+        return entry if entry is not None and self._validity.true(entry) else None
 
     def _look(self, key: bytes) -> Entry | None:
         entry = self._held(key, counted=False)
@@ -200,7 +204,7 @@ class Tiers:
 
     def serves(self, entry: Entry) -> bool:
         """For other stores of answers: whether what they hold may be served now."""
-        return self._validity.current()
+        return self._validity.current() and self._validity.true(entry)
 
     async def put(self, entry: Entry, since: int | None = None) -> bool:
         """Keeps it as the write policy says: whether any level has it. What was invalidated `since` is not kept."""
@@ -264,14 +268,6 @@ class Tiers:
         then the invalidation is not complete."""
         return await self._removal.sweep(what)
 
-    async def purge(self, tenant: str) -> int | None:
-        """Everything of a tenant: how many entries; None where a level failed."""
-        gone = await self.invalidate(Invalidation(tenant, everything=True))
-        return None if gone is None else len(gone)
-
-    async def clear(self) -> None:
-        await self.invalidate(Invalidation(everything=True))
-
     def _drop(self, what: Invalidation) -> set[bytes]:
         """Out of the memory of this process."""
         self._below.note(what)
@@ -300,12 +296,3 @@ class Tiers:
     def namespaces(self) -> dict[str, dict[str, dict[str, int]]]:
         """Per level that counts so, per namespace: entries, bytes, hits, misses as far as they are known."""
         return ({"l1": self.l1.namespaces()} if self.l1 is not None else {}) | self._below.namespaces()
-
-
-def never() -> bool:
-    return False
-
-
-def untimed() -> float:
-    """The clock of whoever has only levels that never give what is no longer fresh."""
-    return float("-inf")

@@ -20,8 +20,15 @@ from cache.replicas import Replicas
 class Validity:
     """`drop` takes what an invalidation covers out of all that this process has in memory, and says which keys."""
 
-    def __init__(self, log: Log, replicas: Replicas, drop: Callable[[Invalidation], set[bytes]]) -> None:
-        self.heard = Heard()
+    def __init__(
+        self,
+        log: Log,
+        replicas: Replicas,
+        drop: Callable[[Invalidation], set[bytes]],
+        unchanged: Callable[[Entry], bool],
+    ) -> None:
+        """`unchanged`: whether the files that an entry depends on are what they were. Does not wait."""
+        self.heard, self._unchanged = Heard(), unchanged
         self._log, self._replicas, self._drop = log, replicas, drop
         self._seen = log.count
 
@@ -36,6 +43,10 @@ class Validity:
         if self._log.count != self._seen:
             self._catch_up()
         return self.heard.mark
+
+    def true(self, entry: Entry) -> bool:
+        """Whether what it depends on beside invalidations is as it was."""
+        return not entry.labels or self._unchanged(entry)
 
     def late(self, entry: Entry, mark: int) -> bool:
         """Whether it was invalidated since that mark, as far as has been heard."""
@@ -68,3 +79,18 @@ class Validity:
             if what == own:
                 gone |= removed
         return gone
+
+
+def never() -> bool:
+    """Of what is too late already."""
+    return False
+
+
+def untimed() -> float:
+    """The clock of whoever has only levels that never give what is no longer fresh."""
+    return float("-inf")
+
+
+def settled(entry: Entry) -> bool:
+    """Of who has no entries that depend on files."""
+    return True

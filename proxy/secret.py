@@ -15,6 +15,19 @@ LENGTHS = range(16, 65)
 """Bytes that a secret may have; keyed BLAKE2b takes no more than 64."""
 
 
+def replace_secret(directory: Path | None, secret: bytes) -> None:
+    """Keeps another one, which is that of all replicas; so this one has it also while the others can't be asked."""
+    if directory is None:
+        return
+    try:
+        descriptor, draft = tempfile.mkstemp(prefix=f"{NAME}.", dir=directory)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secret)
+        os.replace(draft, directory / NAME)
+    except OSError as error:
+        log.warning("the replicas' secret can't be kept in %s (%s)", directory, error)
+
+
 def install_secret(directory: Path | None) -> bytes:
     """32 bytes, created once in `directory` with mode 0600; without one (or where it can't be written) made anew.
 

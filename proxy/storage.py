@@ -1,0 +1,281 @@
+"""The levels of the settings and what holds them together: labels, the log of the workers, replicas, files."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cache.presets import TIMES
+
+from adapters.tasks import Tasks
+from cache.dependencies import Dependencies
+from cache.disk import Disk
+from cache.files import Files
+from cache.invalidation import Alone, Invalidation, Log
+from cache.invalidation_events import BadEvent, Events
+from cache.invalidation_log import FileLog
+from cache.invalidator import Hearing, Invalidator, Near
+from cache.labelling import Labelling
+from cache.labels import BadLabel
+from cache.leases import Leases
+from cache.level import Share
+from cache.memory import Memory
+from cache.replicas import Nobody, Replicas
+from cache.tag_rules import BadRule, Rule, TagRules
+from cache.tiers import Options, Tiers
+from cache.watch import Watch
+from proxy.config import Settings
+from proxy.config_cache import Namespace
+from proxy.config_problem import ConfigError, Problem, Trail
+from proxy.config_rules import located, store_path, stores_on_disk
+from proxy.secret import LENGTHS, install_secret, replace_secret
+from proxy.upstreams import World
+
+log = logging.getLogger("warmgate")
+
+INVALIDATION: Trail = ("cache", "invalidation")
+L3: Trail = ("cache", "multi_level", "l3")
+
+LOG = "invalidations.log"
+
+
+@dataclass(slots=True)
+class Shared:
+    """What replicas have in common."""
+
+    client: Any
+    """A `cache.redis_asking.Client`."""
+    level: Any
+    """A `cache.redis_level.RedisLevel`."""
+    leases: Leases
+    replicas: Any
+    """A `cache.redis_replicas.RedisReplicas`."""
+
+
+@dataclass(slots=True)
+class Storage:
+    tiers: Tiers
+    files: Files
+    dependencies: Dependencies
+    events: Events
+    labels: Labelling
+    replicas: Replicas
+    shared: Shared | None
+    hearing: Callable[[Invalidation], Any] | None = None
+    """What is done about an invalidation of another replica."""
+
+    @property
+    def leases(self) -> Leases | None:
+        return self.shared.leases if self.shared is not None else None
+
+    def invalidator(self, near: Near | None, rewarm: Callable[[set[bytes]], None] | None = None) -> Invalidator:
+        """Of all levels and the semantic store. From here on this replica does what others tell it."""
+        self.hearing = Hearing(self.tiers, near, self.dependencies)
+        return Invalidator(self.tiers, near, self.replicas, self.dependencies, self.files, self.events, rewarm)
+
+    async def hear(self, what: Invalidation) -> None:
+        await (self.hearing or self.tiers.hear)(what)
+
+
+async def storage(
+    settings: Settings, env: Mapping[str, str], world: World, tasks: Tasks, opened: AsyncExitStack, peers: Path | None
+) -> Storage:
+    """Opens the levels, which close with `opened`; replicas begin with `join`. Raises `ConfigError`."""
+    given = settings.cache.invalidation
+    roots = [located(root, env) for root in given.files]
+    files = Files(world.wall, roots)
+    try:
+        dependencies = Dependencies(depends_of(settings, files) if given.enable_dependencies else {})
+        events = Events(given.events)
+    except (BadLabel, BadEvent) as error:
+        raise ConfigError([Problem(INVALIDATION, str(error))]) from error
+    for circle in dependencies.cycles():
+        log.warning("cache.invalidation.depends: %s depend on each other; they go together", ", ".join(circle))
+    kept: list[Storage] = []
+
+    async def hear(what: Invalidation) -> None:
+        await kept[0].hear(what)
+
+    shared = redis(settings, env, world, tasks, hear) if l3_of(settings) else None
+    replicas: Replicas = shared.replicas if shared is not None else Nobody()
+    notes = log_of(settings, env, world, opened, peers)
+    tiers = Tiers(
+        memory(settings, world),
+        disk(settings, env, world),
+        shared.level if shared is not None else None,
+        options_of(settings),
+        clock=world.wall,
+        log=notes,
+        replicas=replicas,
+        tasks=tasks,
+        unchanged=lambda entry: files.fresh(entry.labels),
+    )
+    labels = Labelling(
+        rules_of(settings),
+        dependencies,
+        files,
+        tagging=given.enable_tagging and given.strategy == "hybrid",
+        depending=given.enable_dependencies,
+    )
+    await tiers.open()
+    opened.push_async_callback(tiers.close)
+    kept.append(Storage(tiers, files, dependencies, events, labels, replicas, shared))
+    return kept[0]
+
+
+def l3_of(settings: Settings) -> bool:
+    cache = settings.cache
+    return cache.enabled and cache.exact.enabled and cache.multi_level.enabled and cache.multi_level.l3.enabled
+
+
+def redis(settings: Settings, env: Mapping[str, str], world: World, tasks: Tasks, hear: Any) -> Shared:
+    """Nothing is asked of it yet. Raises `ConfigError` where the extra is missing or the address can't be one."""
+    given = settings.cache.multi_level.l3
+    try:
+        from cache.redis_client import connect
+    except ImportError as error:
+        raise ConfigError([Problem(L3, str(error))]) from error
+    del connect, given, env, world, tasks, hear
+    raise NotImplementedError
+
+
+def memory(settings: Settings, world: World) -> Memory | None:
+    store = settings.cache.multi_level
+    if not (settings.cache.enabled and settings.cache.exact.enabled and store.l1.enabled):
+        return None
+    given = store.l1
+    return Memory(
+        given.max_size,
+        given.max_bytes,
+        given.ttl,
+        world.wall,
+        eviction=given.eviction,
+        shares=shares_of(settings, 0),
+        grace=grace_of(settings),
+    )
+
+
+def disk(settings: Settings, env: Mapping[str, str], world: World) -> Disk | None:
+    if not stores_on_disk(settings):
+        return None
+    given = settings.cache.multi_level.l2
+    return Disk(
+        store_path(settings, env),
+        given.max_size,
+        given.max_bytes,
+        given.ttl,
+        world.wall,
+        eviction=given.eviction,
+        shares=shares_of(settings, 1),
+        grace=grace_of(settings),
+    )
+
+
+def log_of(settings: Settings, env: Mapping[str, str], world: World, opened: AsyncExitStack, peers: Path | None) -> Log:
+    """Beside the store, so that whoever shares one hears of the other; without a store the workers of one proxy."""
+    if stores_on_disk(settings):
+        where = store_path(settings, env).parent
+    elif peers is not None:
+        where = peers
+    else:
+        return Alone()
+    found = FileLog(where / LOG, world.wall)
+    try:
+        where.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found.open()
+    except OSError as error:
+        # Answers that can't be kept on disk are a degradation, and so is this: but several workers need it.
+        if settings.listen.workers > 1:
+            raise ConfigError([Problem(("listen", "workers"), str(error))]) from error
+        log.warning("%s: other processes on this store do not hear of invalidations", error)
+        return Alone()
+    opened.callback(found.close)
+    return found
+
+
+def grace_of(settings: Settings) -> float:
+    """Seconds that levels keep what has expired."""
+    stale = settings.cache.stale
+    return max(stale.if_error, stale.while_revalidate)
+
+
+def options_of(settings: Settings) -> Options:
+    store = settings.cache.multi_level
+    return Options(
+        policy=store.write_policy,
+        flush_interval=store.flush_interval,
+        promote_after=store.promote_after,
+        grace=grace_of(settings),
+        ttls={name: ttl for name, given in settings.cache.namespaces.items() if (ttl := ttl_of(given)) is not None},
+    )
+
+
+def ttl_of(given: Namespace) -> float | None:
+    """Seconds that anything of a namespace lives; None: as long as the levels keep it."""
+    if given.ttl is not None:
+        return given.ttl
+    times = [each.ttl for each in (given.l1, given.l2, given.l3) if each.ttl is not None]
+    times += TIMES[given.data] if given.data is not None else ()
+    return max(times, default=None)
+
+
+def shares_of(settings: Settings, level: int) -> dict[str, Share]:
+    """What namespaces may take of L1 (0), L2 (1) and L3 (2)."""
+    found = {}
+    for name, given in settings.cache.namespaces.items():
+        portion = (given.l1, given.l2, given.l3)[level]
+        kind = TIMES[given.data] if given.data is not None else None
+        usual = (kind[level] if level < len(kind) else kind[-1]) if kind is not None else None
+        ttl = portion.ttl if portion.ttl is not None else given.ttl if given.ttl is not None else usual
+        if portion.max_size is not None or portion.max_bytes is not None or ttl is not None:
+            found[name] = Share(portion.max_size, portion.max_bytes, ttl)
+    return found
+
+
+def rules_of(settings: Settings) -> TagRules:
+    rules = [
+        Rule((each.tag,), each.model, each.tenant, each.namespace, each.path, each.contains)
+        for each in settings.cache.invalidation.tag_rules
+    ]
+    try:
+        return TagRules(rules)
+    except BadRule as error:
+        raise ConfigError([Problem((*INVALIDATION, "tag_rules"), str(error))]) from error
+
+
+def depends_of(settings: Settings, files: Files) -> dict[str, tuple[str, ...]]:
+    """Raises `BadLabel`."""
+    given = settings.cache.invalidation.depends
+    return {name: files.named(labels, os.getcwd()) for name, labels in given.items()}
+
+
+def watch_of(storage: Storage, settings: Settings, invalidator: Invalidator, world: World) -> Watch | None:
+    """Notices changes of files; None where no entry may depend on any."""
+    given = settings.cache.invalidation
+    if not (given.files and given.watch and given.enable_dependencies):
+        return None
+
+    async def changed(moved: Mapping[str, Any]) -> None:
+        await invalidator.files_changed(moved)
+
+    return Watch(storage.files, changed, world.sleep)
+
+
+async def secret_of(settings: Settings, env: Mapping[str, str], shared: Shared | None) -> bytes:
+    """With which credentials become tenants: of this installation, or of all replicas."""
+    directory = store_path(settings, env).parent if stores_on_disk(settings) else None
+    own = install_secret(directory)
+    if shared is None:
+        return own
+    common = await shared.common_secret(own)
+    if common is None:
+        log.warning("no replica can be asked for the tenants' secret: until the next start this one may be alone")
+        return own
+    if common != own and len(common) in LENGTHS:
+        replace_secret(directory, common)
+    return common if len(common) in LENGTHS else own
