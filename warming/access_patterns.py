@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, tzinfo
+from itertools import chain
 from math import exp2
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.vocabulary import Clock
-from warming.access_rows import UNSAVED_MOST, Ident, Key, Rows
+from warming.access_rows import UNSAVED_MOST, Group, Ident, Key, Rows
 from warming.scores import HOURS, Facts, Numbers
 
 QUARTER = 900.0
@@ -117,12 +118,13 @@ class AccessPatterns:
     ) -> list[Candidate]:
         """The best, best first. `hourly`: whether `scored` looks at hours. None: of all namespaces, of all users.
         `together`: what several users accessed is one candidate, of whichever of them, with the accesses of all."""
-        slots = self.rows.chosen(namespace, user)
+        groups = self.rows.groups_of(namespace, user)
+        slots = np.fromiter(chain.from_iterable(group.slots.values() for group in groups), np.int64)
         if not len(slots) or most < 1:
             return []
         facts = self._facts(slots, hourly)
-        if together and user is None and len(self.rows.groups) > 1:
-            slots, facts = self._together(slots, facts)
+        if together and len(groups) > 1:
+            slots, facts = _together(groups, slots, facts)
         values = scored(facts)
         order = np.lexsort((-facts.last, -values))[:most]  # where the score is the same, the last accessed first
         return [Candidate(self.rows.ident(int(slots[at])), float(values[at])) for at in order.tolist()]
@@ -185,18 +187,21 @@ class AccessPatterns:
         weights *= np.exp2((last - self.now()) / rows.half_life)
         return Facts(weights, last, rows.hours(slots) if hourly else np.zeros((len(slots), HOURS), np.int64))
 
-    def _together(self, slots: NDArray[np.int64], facts: Facts) -> tuple[NDArray[np.int64], Facts]:
-        known: dict[tuple[str, Key], int] = {}
-        firsts: list[int] = []
-        at = np.empty(len(slots), np.int64)
-        for index, slot in enumerate(slots.tolist()):
-            ident = self.rows.ident(slot)
-            at[index] = place = known.setdefault((ident.namespace, ident.key), len(known))
-            if place == len(firsts):
-                firsts.append(slot)
-        weights, last = np.zeros(len(firsts)), np.full(len(firsts), -np.inf)
-        hours = np.zeros((len(firsts), HOURS), np.int64)
-        np.add.at(weights, at, facts.weights)
-        np.maximum.at(last, at, facts.last)
-        np.add.at(hours, at, facts.hours)
-        return np.array(firsts, np.int64), Facts(weights, last, hours)
+
+def _together(groups: list[Group], slots: NDArray[np.int64], facts: Facts) -> tuple[NDArray[np.int64], Facts]:
+    """As if one user had done what all did; the rows are those of whoever comes first."""
+    places: dict[str, dict[Key, int]] = {}
+    count, at = 0, []
+    for group in groups:
+        known = places.setdefault(group.name[1], {})
+        for key in group.slots:
+            at.append(place := known.setdefault(key, count))
+            count += place == count
+    which = np.array(at, np.int64)
+    _, first = np.unique(which, return_index=True)
+    last, hours = facts.last[first], facts.hours[first]
+    np.maximum.at(last, which, facts.last)
+    others = np.setdiff1d(np.arange(len(slots)), first, assume_unique=True)
+    np.add.at(hours, which[others], facts.hours[others])
+    weights = np.bincount(which, facts.weights).astype(np.float64)
+    return slots[first], Facts(weights, last, hours)

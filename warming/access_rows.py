@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -104,14 +103,13 @@ class Rows:
         group, key = self._of(slot)
         return Ident(*group.name, key)
 
-    def chosen(self, namespace: str | None, user: str | None) -> NDArray[np.int64]:
-        """The rows of a namespace and of a user; None: of all."""
-        groups = [
-            group.slots.values()
+    def groups_of(self, namespace: str | None, user: str | None) -> list[Group]:
+        """Those of a namespace and of a user; None: of all."""
+        return [
+            group
             for (whose, where), group in self.groups.items()
             if (namespace is None or where == namespace) and (user is None or whose == user)
         ]
-        return np.fromiter(chain.from_iterable(groups), np.int64, sum(map(len, groups)))
 
     def count(self, slot: int, hour: int) -> None:
         """One more access in that hour of the day."""
