@@ -1,137 +1,293 @@
-"""The levels of the exact cache as one store: memory in front, disk behind, either of them optional."""
+"""The levels of the exact cache as one store: memory, the local disk, and what replicas share; each is optional.
+
+Nothing that a level does raises out of here: one that fails or hangs is a miss. What is written where is said by the
+write policy; what is read often in a lower level moves up, and what has no room in an upper one moves down
+(`cache.moving`). No entry is served after its invalidation was acknowledged (`cache.validity`, `cache.removal`): what
+took time is asked at its end whether it was overtaken.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
-from cache.disk import Disk
-from cache.entry import Entry
+from adapters.tasks import Tasks
+from adapters.vocabulary import Clock, Sleep
+from cache.below import Below
+from cache.dependents import Dependents
+from cache.entry import Entry, Shape
+from cache.invalidation import Alone, Invalidation, Log
+from cache.labels import entry_label
+from cache.level import Level
 from cache.memory import Memory
+from cache.moving import Moving
+from cache.removal import Removal
+from cache.replicas import Nobody, Replicas
+from cache.tier_options import Options, checked
+from cache.validity import Validity
 
-TOGETHER = 128
-"""Entries that are asked of the disk at the same time: its patience is for these, not for a batch of any size."""
+__all__ = ["Found", "Options", "Tiers"]
+
+Found = tuple[Entry, str]
+"""An entry and the level that had it: `l1`, `l2` or `l3`."""
+
+DRAIN = 5.0
+"""Seconds that what moves in the background has to end."""
 
 
 class Tiers:
-    """Writes go through to both, a hit on disk comes to memory. Nothing that a level does raises out of here."""
-
-    def __init__(self, l1: Memory | None, l2: Disk | None) -> None:
-        self.l1, self.l2 = l1, l2
-        self._removals = 0
+    def __init__(
+        self,
+        l1: Memory | None,
+        l2: Level | None,
+        l3: Level | None = None,
+        options: Options | None = None,
+        *,
+        clock: Clock | None = None,
+        log: Log | None = None,
+        replicas: Replicas | None = None,
+        tasks: Tasks | None = None,
+    ) -> None:
+        """`clock`: wall-clock seconds; may be missing where no level gives what is no longer fresh. `log`: shared with
+        other workers that use the same L2. `tasks`: who brings them drains them. Raises ValueError."""
+        self.options = checked(options or Options())
+        if clock is None and (l3 is not None or self.options.grace):
+            raise ValueError("a shared level, and what is kept beyond its freshness, need a clock")
+        self.l1, self.l2, self.l3 = l1, l2, l3
+        self.cascade: Callable[[Invalidation], Awaitable[object]] = self.invalidate
+        """Awaited when a value is replaced on which others may depend. Who tells replicas puts himself here."""
+        self._clock = now = clock or untimed
+        self._own = Tasks()
+        tasks, shared = tasks or self._own, l3 is not None and replicas is not None
+        self._validity = Validity(log or Alone(), replicas or Nobody(), self._drop)
+        self._dependents = Dependents(strangers=log is not None or l3 is not None)
+        settle = self.options.settle if shared else None
+        self._below = Below(l2, l3, self._validity, now, tasks, settle)
+        self._moving = Moving(l1, self._below, self._validity, tasks, self.options.promote_after)
+        self._removal = Removal(self._below, self._validity, self._dependents, now, self.options.settle, shared=shared)
 
     @property
     def ttl(self) -> float:
         """Seconds for which an entry is kept at most: the longest time of any level."""
-        return max((level.ttl for level in (self.l1, self.l2) if level is not None), default=0.0)
+        levels = [level for level in (self.l1, *self._below.levels) if level is not None]
+        return max((level.ttl for level in levels), default=0.0)
+
+    def ttl_of(self, namespace: str) -> float:
+        """The same for a namespace, which may have a shorter time of its own."""
+        return min(self.ttl, self.options.ttls.get(namespace, self.ttl))
 
     async def open(self) -> None:
-        if self.l2 is not None:
-            await self.l2.open()
+        for level in self._below.levels:
+            await level.open()
+        if self.l2 is not None and self.l2.stats()["entries"]:
+            self._dependents.strangers = True  # of an earlier time
 
     async def close(self) -> None:
-        if self.l2 is not None:
-            await self.l2.close()
+        """Writes down what is newer in memory, then closes the levels."""
+        await self._moving.settle()
+        await self._own.drain(DRAIN)
+        for level in self._below.levels:
+            await level.close()
+
+    # Reading
 
     def holds(self, key: bytes) -> bool:
-        """Whether it lies in memory; nothing is counted."""
-        return self.l1 is not None and self.l1.holds(key)
+        """Whether it lies in memory, fresh; nothing is counted."""
+        return self._look(key) is not None
 
     def peek(self, key: bytes) -> Entry | None:
-        """What lies in memory. A hit is counted; a miss is not, because `get` comes next."""
-        return self.l1.peek(key) if self.l1 is not None else None
+        """What lies in memory, fresh. A hit is counted; a miss is not, because `get` comes next."""
+        if not self._validity.current():
+            return None
+        entry = self.l1.peek(key) if self.l1 is not None else None
+        if entry is None:
+            entry = self._moving.leaving(key)
+        return entry if entry is not None and entry.fresh(self._clock()) else None
 
-    async def get(self, key: bytes) -> tuple[Entry, str] | None:
-        """The entry and the level that had it, `l1` or `l2`."""
-        if self.l1 is not None and (entry := self.l1.get(key)) is not None:
-            return entry, "l1"
-        return await self._from_disk(key)
+    async def get(self, key: bytes, *, stale: bool = False) -> Found | None:
+        """The entry and the level that had it; with `stale` also one in its grace, where there is no other."""
+        held = self._held(key)
+        if held is not None and held.fresh(self._clock()):
+            return held, "l1"
+        found = await self._below.get(key) if self._validity.current() else []
+        if (newer := self.peek(key)) is not None:  # somebody put it meanwhile: that one holds
+            return newer, "l1"
+        if found and found[-1][0].fresh(self._clock()):
+            entry, level = found[-1]
+            self._read(entry, level)
+            return entry, level.name
+        if not stale:
+            return None
+        held = self._held(key, counted=False)
+        return (held, "l1") if held is not None else next(((entry, level.name) for entry, level in found), None)
 
-    async def look(self, key: bytes) -> tuple[Entry, str] | None:
+    async def look(self, key: bytes) -> Found | None:
         """As `get`, but nothing is counted, moved or kept: for whoever only wants to know."""
-        if self.l1 is not None and (entry := self.l1.look(key)) is not None:
+        if (entry := self._look(key)) is not None:
             return entry, "l1"
-        found = await self.l2.look(key) if self.l2 is not None else None
-        return None if found is None else (found, "l2")
+        found = await self._fresh_below(key)
+        return None if found is None else (found[0], found[1].name)
 
-    def starting(self, prefix: bytes) -> list[bytes]:
-        """The keys that begin so."""
-        keys = [level.held() for level in (self.l1, self.l2) if level is not None]
-        return list(dict.fromkeys(key for some in keys for key in some if key.startswith(prefix)))
-
-    async def get_many(self, keys: Iterable[bytes]) -> dict[bytes, tuple[Entry, str]]:
-        """Those that there are, as `get` finds them; the disk is asked for all the others, many at a time."""
-        found: dict[bytes, tuple[Entry, str]] = {}
+    async def get_many(self, keys: Iterable[bytes]) -> dict[bytes, Found]:
+        """Those that there are, as `get` finds them; each level is asked for all that the upper ones don't have."""
+        found: dict[bytes, Found] = {}
         elsewhere: list[bytes] = []
         for key in keys:
-            if self.l1 is not None and (entry := self.l1.get(key)) is not None:
+            entry = self._held(key)
+            if entry is not None and entry.fresh(self._clock()):
                 found[key] = entry, "l1"
-            elif self.l2 is not None and self.l2.might_have(key):
-                elsewhere.append(key)
             else:
-                await self._from_disk(key)  # counts a miss, and is back at once
-        while elsewhere:
-            some, elsewhere = elsewhere[:TOGETHER], elsewhere[TOGETHER:]
-            read = await asyncio.gather(*map(self._from_disk, some))
-            late = {key: each for key, each in zip(some, read, strict=True) if each is not None}
-            found.update(late)
-            if not late:
-                break  # the disk does not answer: that is waited for once
+                elsewhere.append(key)
+        read = await self._below.get_many(elsewhere) if elsewhere and self._validity.current() else {}
+        for key, (entry, level) in read.items():
+            if (newer := self.peek(key)) is not None:
+                found[key] = newer, "l1"
+            else:
+                self._read(entry, level)
+                found[key] = entry, level.name
         return found
 
-    async def _from_disk(self, key: bytes) -> tuple[Entry, str] | None:
-        if self.l2 is None:
-            return None
-        removals = self._removals
-        found = await self.l2.get(key)
-        if found is None:
-            return None
-        if self.l1 is not None and removals == self._removals:
-            # While the disk was asked somebody may have put a newer one, or removed it: that one holds.
-            if (newer := self.l1.peek(key)) is not None:
-                return newer, "l1"
-            self.l1.put(found)
-        return found, "l2"
+    def starting(self, prefix: bytes) -> list[bytes]:
+        """The keys that begin so, in memory and on disk."""
+        held = [self.l1.held() if self.l1 is not None else [], self._moving.held(), self._below.held()]
+        return list(dict.fromkeys(key for some in held for key in some if key.startswith(prefix)))
 
-    async def put(self, entry: Entry) -> bool:
-        """Keep it; returns when it is committed, or given up. Whether any level has it."""
-        kept = self.l1.put(entry) if self.l1 is not None else False
-        if self.l2 is not None:
-            kept = await self.l2.put(entry) or kept
+    async def promote(self, key: bytes) -> bool:
+        """Whether it lies in memory now; counts as no access."""
+        if self.l1 is None:
+            return False
+        found = None if self._look(key) is not None else await self._fresh_below(key)
+        if self._look(key) is not None:
+            return True
+        if found is not None:
+            self._dependents.note(found[0])
+        return found is not None and self._moving.rise(*found)
+
+    def _held(self, key: bytes, *, counted: bool = True) -> Entry | None:
+        """In memory, fresh or not."""
+        if not self._validity.current():
+            return None
+        entry = None if self.l1 is None else self.l1.get(key) if counted else self.l1.look(key)
+        return entry if entry is not None else self._moving.leaving(key)
+
+    def _look(self, key: bytes) -> Entry | None:
+        entry = self._held(key, counted=False)
+        return entry if entry is not None and entry.fresh(self._clock()) else None
+
+    async def _fresh_below(self, key: bytes) -> tuple[Entry, Level] | None:
+        found = await self._below.get(key, counted=False) if self._validity.current() else []
+        return found[-1] if found and found[-1][0].fresh(self._clock()) else None
+
+    def _read(self, entry: Entry, level: Level) -> None:
+        self._dependents.note(entry)
+        self._moving.read(entry, level)
+
+    # Writing
+
+    def mark(self) -> int:
+        """To be noted before the making of an answer begins, and given to `put`."""
+        return self._validity.mark()
+
+    async def put(self, entry: Entry, since: int | None = None) -> bool:
+        """Keeps it as the write policy says: whether any level has it. What was invalidated `since` is not kept."""
+        now = self._validity.mark()
+        if since is not None and self._validity.late(entry, since):
+            self._below.late += 1
+            return False
+        self._dependents.note(entry)
+        kept = await self._keep(entry, now)
+        if entry.shape is Shape.VALUE and self._dependents.any_of(entry.key):
+            await self.cascade(Invalidation(entry.tenant, labels=(entry_label(entry.key),)))
         return kept
 
-    async def put_many(self, entries: Iterable[Entry]) -> list[bool]:
+    async def put_many(self, entries: Iterable[Entry], since: int | None = None) -> list[bool]:
         """`put` for each, all under way at the same time."""
-        return await asyncio.gather(*map(self.put, entries))
+        return await asyncio.gather(*[self.put(entry, since) for entry in entries])
+
+    async def _keep(self, entry: Entry, mark: int) -> bool:
+        policy, lower = self.options.policy, self._below.levels
+        around = policy == "write_around"
+        if around and self.l1 is not None:
+            self.l1.delete(entry.key)
+        in_memory = self.l1 is not None and not around and self.l1.put(entry)
+        if policy == "write_back" and lower:
+            if not in_memory:
+                return await self._moving.at_once(entry, mark)
+            self._moving.later(entry, mark)
+            return True
+        self._moving.discard(entry.key)
+        return await self._below.write(entry, mark) or in_memory if lower else in_memory
+
+    async def flush(self) -> int:
+        """Writes down what is newer in memory: how many entries."""
+        return await self._moving.flush()
+
+    async def flush_for_ever(self, sleep: Sleep) -> None:
+        """Every `flush_interval`, where the policy asks for it."""
+        while self.options.policy == "write_back":
+            await sleep(self.options.flush_interval)
+            await self.flush()
+
+    # Removing
 
     async def delete(self, key: bytes) -> bool:
-        """Whether any level had it."""
-        self._removals += 1
-        known = self.l1.delete(key) if self.l1 is not None else False
-        if self.l2 is not None:
-            known = await self.l2.delete(key) or known
-        return known
+        """Whether there was one. Waits as `invalidate` does."""
+        return key in (await self._removal.everywhere(Invalidation(keys=(key,)))).keys
+
+    async def invalidate(self, what: Invalidation) -> set[bytes] | None:
+        """Out of all levels, and all that depends on it: the keys; None where a level failed. Then what is known of it
+        is not served either, but rows may be left. Takes as long as it takes."""
+        removed = await self._removal.everywhere(what)
+        return None if removed.failed else removed.keys
+
+    async def hear(self, what: Invalidation) -> None:
+        """Another replica has invalidated it. When this returns nothing of it is served here, nor on its way into the
+        shared level."""
+        await self._removal.here(what)
+
+    async def sweep(self, what: Invalidation) -> bool:
+        """The second pass over the shared level, when all replicas have heard. False where it failed or came too late:
+        then the invalidation is not complete."""
+        return await self._removal.sweep(what)
 
     async def purge(self, tenant: str) -> int | None:
-        """Delete everything of a tenant: how many entries; None where the disk failed."""
-        self._removals += 1
-        gone: set[bytes] = set()
-        if self.l1 is not None:
-            held = [entry for key in self.l1.held() if (entry := self.l1.look(key)) is not None]
-            gone = {entry.key for entry in held if entry.tenant == tenant and self.l1.delete(entry.key)}
-        if self.l2 is not None:
-            rows = await self.l2.purge(tenant)
-            return None if rows is None else len(gone | rows)
-        return len(gone)
+        """Everything of a tenant: how many entries; None where a level failed."""
+        gone = await self.invalidate(Invalidation(tenant, everything=True))
+        return None if gone is None else len(gone)
 
     async def clear(self) -> None:
-        self._removals += 1
-        if self.l1 is not None:
-            self.l1.clear()
-        if self.l2 is not None:
-            await self.l2.clear()
+        await self.invalidate(Invalidation(everything=True))
+
+    def _drop(self, what: Invalidation) -> set[bytes]:
+        """Out of the memory of this process."""
+        self._below.note(what)
+        concerned = self._dependents.in_memory(what)
+        if concerned is None:
+            return set()
+        gone = self.l1.invalidate(concerned) if self.l1 is not None else set()
+        return gone | self._moving.invalidate(concerned)
+
+    # How much there is
+
+    @property
+    def dirty(self) -> int:
+        """Entries that are newer in memory than below."""
+        return self._moving.dirty
 
     def stats(self) -> dict[str, dict[str, int]]:
-        """Per level that there is: entries, bytes, hits, misses, evictions, expirations, errors."""
-        levels = (("l1", self.l1), ("l2", self.l2))
-        return {name: level.stats() for name, level in levels if level is not None}
+        """Per level that there is: entries, bytes, hits, misses, evictions, expirations, errors; of the first of them
+        also what moved between levels."""
+        levels = (("l1", self.l1), ("l2", self.l2), ("l3", self.l3))
+        told = {name: level.stats() for name, level in levels if level is not None}
+        for figures in list(told.values())[:1]:
+            figures.update(self._moving.stats(), late=self._below.late)
+        return told
+
+    def namespaces(self) -> dict[str, dict[str, dict[str, int]]]:
+        """Per level that counts so, per namespace: entries, bytes, hits, misses as far as they are known."""
+        return ({"l1": self.l1.namespaces()} if self.l1 is not None else {}) | self._below.namespaces()
+
+
+def untimed() -> float:
+    """The clock of whoever has only levels that never give what is no longer fresh."""
+    return float("-inf")

@@ -236,7 +236,7 @@ async def test_many_without_a_disk(which: str) -> None:
 async def test_looking_leaves_no_trace(tmp_path: Path) -> None:
     clock = Clock()
     async with both(tmp_path, clock) as (levels, memory, _):
-        memory.max_size = 2
+        memory.resize(2)
         one, two = entry_of(1, clock), entry_of(2, clock)
         await levels.put(one)
         await levels.put(two)

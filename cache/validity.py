@@ -1,0 +1,70 @@
+"""What this process may serve and keep: what it has heard of invalidations, and whether it hears of all of them.
+
+The rule: no entry is served after its invalidation was acknowledged, also not one whose making began before and ended
+after. Memory always is as the latest mark says. What takes time (reading from below, writing down, the making of an
+answer) notes the mark when it begins and asks when it ends whether it was overtaken. Who invalidates therefore notes
+twice: before anything is removed, so that what is on its way is too old; and after, so that what was read from a level
+in between is too old as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cache.entry import Entry
+from cache.invalidation import Heard, Invalidation, Log
+from cache.level import Valid
+from cache.replicas import Replicas
+
+
+class Validity:
+    """`drop` takes what an invalidation covers out of all that this process has in memory, and says which keys."""
+
+    def __init__(self, log: Log, replicas: Replicas, drop: Callable[[Invalidation], set[bytes]]) -> None:
+        self.heard = Heard()
+        self._log, self._replicas, self._drop = log, replicas, drop
+        self._seen = log.count
+
+    def current(self) -> bool:
+        """Asked before anything is served. Hears at once what other workers of this machine invalidated. False: others
+        may have invalidated things of which this process has not heard, so nothing of its own is served."""
+        if self._log.count != self._seen:
+            self._catch_up()
+        return self._replicas.trusted
+
+    def mark(self) -> int:
+        if self._log.count != self._seen:
+            self._catch_up()
+        return self.heard.mark
+
+    def late(self, entry: Entry, mark: int) -> bool:
+        """Whether it was invalidated since that mark, as far as has been heard."""
+        return self.heard.late(entry, mark)
+
+    def now(self) -> Valid:
+        """True as long as nobody has invalidated anything since, and others tell us what they do. Of any thread."""
+        log, heard, replicas, count, mark = self._log, self.heard, self._replicas, self._seen, self.heard.mark
+        return lambda: log.count == count and heard.mark == mark and replicas.trusted
+
+    def announce(self, what: Invalidation) -> tuple[set[bytes], bool]:
+        """For all workers of this machine: the keys that this one had in memory, and whether the others know."""
+        self.mark()
+        try:
+            self._log.append(what)
+        except OSError:
+            return self.note(what), False
+        return self._catch_up(what), True
+
+    def note(self, what: Invalidation) -> set[bytes]:
+        """For this process: the keys that it had in memory."""
+        self.heard.note(what)
+        return self._drop(what)
+
+    def _catch_up(self, own: Invalidation | None = None) -> set[bytes]:
+        gone: set[bytes] = set()
+        self._seen, missed = self._log.since(self._seen)
+        for what in missed:
+            removed = self.note(what)
+            if what == own:
+                gone |= removed
+        return gone
