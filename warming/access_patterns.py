@@ -137,11 +137,17 @@ class AccessPatterns:
 
     # What files hear and tell
 
-    def unsaved(self, most: int) -> list[Pattern]:
-        """What was accessed since it was saved last, as what is to be added to the file."""
+    def unsaved(self) -> list[int]:
+        """The rows that were accessed since they were saved last."""
+        return np.flatnonzero(np.frombuffer(self.rows.unsaved, np.uint16)).tolist()
+
+    def told(self, slots: Iterable[int]) -> list[Pattern]:
+        """What is to be added to a file for these rows."""
         rows, told = self.rows, []
-        for slot in np.flatnonzero(np.frombuffer(rows.unsaved, np.uint16))[:most].tolist():
-            hours, count, last = [0] * HOURS, rows.unsaved[slot], rows.last[slot] - self._behind
+        for slot in slots:
+            if not (count := rows.unsaved[slot]):
+                continue  # it went meanwhile
+            hours, last = [0] * HOURS, rows.last[slot] - self._behind
             if rows.hourly:
                 hours[self._hour_of(last)] = count
             told.append(Pattern(rows.ident(slot), float(count), last, tuple(hours)))
