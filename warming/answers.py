@@ -72,6 +72,8 @@ class CacheWarmer:
             timeout=config.timeout,
             estimate=estimate,
         )
+        if value_loader is not None and not config.dollars:
+            log.info("a value loader is there, but no budget (dollars is 0): nothing is made anew")
         self._counts = Counter[str]()
         self._loop: asyncio.Task[None] | None = None
 
