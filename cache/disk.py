@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from adapters.vocabulary import Clock
@@ -11,20 +10,32 @@ from cache import disk_files as files
 from cache import disk_schema as schema
 from cache.disk_asking import Asking
 from cache.disk_store import Store
-from cache.disk_thread import Op, turn
+from cache.disk_thread import Done, Op, turn
+from cache.disk_writing import Put
 from cache.entry import Entry
+from cache.invalidation import Invalidation
+from cache.level import Evicted, Eviction, Level, Share, Valid, always
+from cache.room import Room, at_least_0
 
 BACKLOG = 64 * 1024 * 1024
 """Bytes of answers that may wait for a slow disk; more are not kept."""
 
 
-class Disk(Asking):
-    """Entries in one SQLite file, within two budgets, for at most `ttl` seconds each; nearest to expiry first out.
+class Disk(Asking, Level):
+    """Entries in one SQLite file, within two budgets, for at most `ttl` seconds each and `grace` seconds more.
+
+    What is in its grace is given as well: who asks looks whether it is `fresh`. It counts as a miss, and not as read.
+    How rows were read is known in this process only, and forgotten with it: for `lru` and `lfu` they begin in the order
+    in which they were written. `evicted` is given, on the loop, what is dropped for want of room while it is fresh; not
+    what is replaced, deleted or over.
 
     Whatever the disk does, `get` answers None and `put` False, after `patience` seconds at most: the thread goes on,
     and nobody hears of its late result. After a failure the disk is left alone for `retry_after` seconds. Workers may
-    share a file: rows of others are noticed within about `poll` seconds.
+    share a file: rows of others are noticed within about `poll` seconds. Raises ValueError for numbers below 0 and an
+    order that there is not.
     """
+
+    name = "l2"
 
     def __init__(
         self,
@@ -34,6 +45,10 @@ class Disk(Asking):
         ttl: float,
         clock: Clock,
         *,
+        eviction: Eviction = "ttl",
+        shares: Mapping[str, Share] | None = None,
+        grace: float = 0.0,
+        evicted: Evicted | None = None,
         patience: float = 0.25,
         retry_after: float = 5.0,
         poll: float = 0.25,
@@ -42,14 +57,16 @@ class Disk(Asking):
         pragmas: files.Pragmas = schema.PRAGMAS,
         migrations: Sequence[str] = schema.MIGRATIONS,
     ) -> None:
-        self.ttl = ttl
+        at_least_0("ttl", ttl)
+        at_least_0("grace", grace)
+        self.ttl, self.evicted = ttl, evicted
         self.hits = self.misses = self.refused = 0
         self._clock, self._backlog = clock, backlog
         self._store = Store(
             Path(path),
-            max_size,
-            max_bytes,
+            Room(max_size, max_bytes, eviction, shares),
             ttl,
+            grace,
             clock,
             retry_after=retry_after,
             busy=busy,
@@ -57,7 +74,7 @@ class Disk(Asking):
             migrations=migrations,
         )
         self._slots = self._store.view.slots
-        super().__init__(self._store, partial(turn, self._store), patience=patience, poll=poll)
+        super().__init__(self._store, self._take_turn, patience=patience, poll=poll)
 
     async def open(self) -> None:
         """Start the thread and read the keys. A file that can't be opened now is tried again later."""
@@ -67,37 +84,42 @@ class Disk(Asking):
     def might_have(self, key: bytes) -> bool:
         """Known at once, without the disk: False is certain, but for what another worker wrote a moment ago."""
         slot = self._slots.get(key)
-        return slot is not None and self._clock() < slot.expires_at
+        return slot is not None and self._clock() < slot.ends
 
     async def get(self, key: bytes) -> Entry | None:
-        if not self.might_have(key) or not self._store.reads.allows():
-            self.misses += 1
-            return None
-        entry: Entry | None = await self._soon(Op("get", key))
-        if entry is None:
-            self.misses += 1
-        else:
-            self.hits += 1
+        slot = self._slots.get(key)
+        entry = await self._found("get", key)
+        hit = entry is not None and entry.fresh(self._clock())
+        self.hits += hit
+        self.misses += not hit
+        if slot is not None:
+            slot.part.hits += hit
+            slot.part.misses += not hit
         return entry
 
     async def look(self, key: bytes) -> Entry | None:
-        """As `get`, but nothing is counted."""
+        """As `get`, but nothing is counted, and it does not count as read."""
+        return await self._found("look", key)
+
+    async def _found(self, verb: str, key: bytes) -> Entry | None:
         if not self.might_have(key) or not self._store.reads.allows():
             return None
-        entry: Entry | None = await self._soon(Op("get", key))
+        entry: Entry | None = await self._soon(Op(verb, key))
         return entry
 
     def held(self) -> list[bytes]:
         """Those that are known, without asking the disk."""
         return list(self._slots)
 
-    async def put(self, entry: Entry) -> bool:
-        """True once it is committed: from then on a `kill -9` of this process does not lose it."""
+    async def put(self, entry: Entry, valid: Valid = always, *, only_new: bool = False) -> bool:
+        """True once it is committed: from then on a `kill -9` of this process does not lose it. `valid` is asked in the
+        transaction, when no other process can write any more, and in the thread of the disk. `only_new`: where a fresh
+        one is there already it stays, and that is True as well."""
         size = entry.size
         if self._pending + size > self._backlog:
             self.refused += 1
             return False
-        kept: bool = await self._soon(Op("put", entry, otherwise=False, size=size))
+        kept: bool = await self._soon(Op("put", Put(entry, valid, only_new), otherwise=False, size=size))
         return kept
 
     async def delete(self, key: bytes) -> bool:
@@ -109,10 +131,12 @@ class Disk(Asking):
         """How many there were; None where the disk failed. Waits for as long as it takes."""
         return await self._call(Store.clear, None)
 
-    async def purge(self, tenant: str) -> set[bytes] | None:
-        """Delete all entries of a tenant: their keys; None where the disk failed. Waits for as long as it takes."""
+    async def invalidate(self, what: Invalidation) -> set[bytes] | None:
+        """Delete all that it covers, also what waits to be written and what other processes wrote: the keys of the
+        rows. None where the disk failed: then none of it is served here, and it is tried again with everything that is
+        written. Waits for as long as it takes."""
         nothing: set[bytes] | None = None
-        return await self._call(lambda store: store.purge(tenant), nothing)
+        return await self._call(lambda store: store.invalidate(what), nothing)
 
     async def refresh(self) -> None:
         """Look now for what other processes wrote, and open the file where that is due."""
@@ -129,7 +153,7 @@ class Disk(Asking):
         store = self._store
         return {
             "entries": len(store.view),
-            "bytes": store.view.bytes,
+            "bytes": store.view.room.bytes,
             "hits": self.hits,
             "misses": self.misses,
             "evictions": store.evictions,
@@ -140,3 +164,21 @@ class Disk(Asking):
             "damaged_rows": store.damaged_rows,
             "set_aside": store.set_aside,
         }
+
+    def namespaces(self) -> dict[str, dict[str, int]]:
+        """Of each: entries, bytes, hits, evictions, and of the misses those where a row was known; of what was never
+        there nobody knows the namespace. Of those with nothing in them only the latest are remembered."""
+        return {part.name: part.told() for part in self._store.view.room.parts()}
+
+    def _take_turn(self, ops: list[Op]) -> Done:
+        store = self._store
+        store.telling = self.evicted is not None
+        done = turn(store, ops)
+        dropped, store.dropped = store.dropped, []
+        return [*done, (Op("evicted", None), dropped)] if dropped else done
+
+    def _settle(self, done: Done) -> None:
+        super()._settle(done)
+        for op, dropped in done:
+            if op.verb == "evicted" and self.evicted is not None:
+                self.evicted(dropped)

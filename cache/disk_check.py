@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Set
 
 from cache import disk_schema as schema
-from cache.disk_view import Slot, View
+from cache.disk_view import Row, View
 
 
 def verify(connection: sqlite3.Connection, view: View, owed: Set[int], *, shared: bool) -> list[str]:
@@ -27,12 +27,12 @@ def verify(connection: sqlite3.Connection, view: View, owed: Set[int], *, shared
             view.drop(key)
         else:
             wrong.append(f"{key.hex()}: in the index, but no row")
-    if view.bytes != sum(slot.size for slot in view.slots.values()):
+    if view.room.bytes != sum(slot.size for slot in view.slots.values()):
         wrong.append("the index has lost count of its bytes")
     return wrong
 
 
-def _faults(row: schema.Row, seq: int, slot: Slot | None) -> list[str]:
+def _faults(row: schema.Row, seq: int, slot: Row | None) -> list[str]:
     try:
         entry = schema.entry_of(row)
     except schema.Damaged as damaged:
@@ -40,6 +40,7 @@ def _faults(row: schema.Row, seq: int, slot: Slot | None) -> list[str]:
     wrong = []
     if row[schema.SIZE] != entry.size:
         wrong.append(f"says {row[schema.SIZE]} bytes and has {entry.size}")
-    if slot != Slot(seq, entry.expires_at, entry.size):
-        wrong.append(f"the index says {slot}")
+    told = None if slot is None else (slot.seq, slot.expires_at, slot.size, slot.tenant, slot.part.name)
+    if told != (seq, entry.expires_at, entry.size, entry.tenant, entry.namespace):
+        wrong.append(f"the index says {told}")
     return wrong

@@ -121,10 +121,8 @@ class DiskFile:
         return nullcontext() if self.path is None else files.alone(self.path.parent)
 
     def _start(self) -> None:
-        connection = self._connection = files.connect(self.path, self._busy, self._pragmas, self._migrations)
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (self._table,)).fetchall():
-            self.close()
-            raise files.Stranger(f"{self.path} is a file of ours, but of another kind")
+        connection = files.connect(self.path, self._busy, self._pragmas, self._migrations, self._table)
+        self._connection = connection
         found = None if self.path is None else files.identity(self.path)
         same, self._identity = found is not None and found == self._identity, found
         self._began(connection, same=same)

@@ -47,9 +47,11 @@ def alone(directory: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def connect(path: Path | None, busy: float, pragmas: Pragmas, migrations: Sequence[str]) -> sqlite3.Connection:
-    """Open or create; without a path, in memory. Raises `Newer`, `Stranger`, OSError, `sqlite3.Error`; nothing stays
-    open then.
+def connect(
+    path: Path | None, busy: float, pragmas: Pragmas, migrations: Sequence[str], table: str | None = None
+) -> sqlite3.Connection:
+    """Open or create; without a path, in memory. A file of ours without that `table` is of another kind, and its
+    version says nothing. Raises `Newer`, `Stranger`, OSError, `sqlite3.Error`; nothing stays open then.
 
     The connection belongs to the calling thread, commits every statement by itself and reads texts as bytes: a
     damaged text must not raise while a row is fetched.
@@ -60,6 +62,8 @@ def connect(path: Path | None, busy: float, pragmas: Pragmas, migrations: Sequen
     try:
         connection.text_factory = bytes
         version = _version(connection, path)
+        if version and table and not _has(connection, table):
+            raise Stranger(f"{path} is a file of ours, but of another kind")
         if version > len(migrations):
             raise Newer(version)
         for name, value in pragmas:
@@ -84,6 +88,10 @@ def _version(connection: sqlite3.Connection, path: Path | None) -> int:
     if tables or pragma(connection, "user_version"):
         raise Stranger(f"{path} is the database of another program")
     return 0
+
+
+def _has(connection: sqlite3.Connection, table: str) -> bool:
+    return bool(connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchall())
 
 
 def _migrate(connection: sqlite3.Connection, script: str, number: int) -> None:

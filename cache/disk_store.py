@@ -12,10 +12,9 @@ pages.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from adapters.vocabulary import Clock
 from cache import disk_files as files
@@ -23,11 +22,14 @@ from cache import disk_schema as schema
 from cache.disk_check import verify
 from cache.disk_faults import log
 from cache.disk_file import SKEW, Followed
-from cache.disk_view import Due, Slot, View
+from cache.disk_view import Row, View
+from cache.disk_writing import Change, Put, Ready, Writing
 from cache.entry import Entry
+from cache.invalidation import Invalidation
+from cache.room import Room
 
-EXPIRED_PER_WRITE = 16
-"""Expired rows that one write deletes at most; of rows above the budgets as many more as it adds."""
+OWED = 1000
+"""Invalidations that may wait for a disk which fails; of more of them, everything goes."""
 
 
 class Store(Followed):
@@ -36,9 +38,9 @@ class Store(Followed):
     def __init__(
         self,
         path: Path,
-        max_size: int,
-        max_bytes: int,
+        room: Room[Row],
         ttl: float,
+        grace: float,
         clock: Clock,
         *,
         retry_after: float,
@@ -57,35 +59,44 @@ class Store(Followed):
             migrations=migrations,
             log=log,
         )
-        self.max_size, self.max_bytes, self.ttl = max_size, max_bytes, ttl
-        self.view = View()
+        self.ttl = ttl
+        self.view = View(room, grace)
         self.evictions = self.expirations = self.damaged_rows = 0
+        self.telling = False
+        """Whether somebody wants to know what is dropped for want of room while it is fresh: in `dropped`."""
+        self.dropped: list[Entry] = []
         self._owed: set[int] = set()  # rows that are gone for us, and still have to be deleted
+        self._due: list[Invalidation] = []  # what they cover is gone for us too; some of it may be unknown
 
     # -- deeds ---------------------------------------------------------------------------------------------------
 
-    def read(self, keys: Iterable[bytes]) -> dict[bytes, Entry]:
+    def read(self, keys: Iterable[bytes], used: Set[bytes] = frozenset()) -> dict[bytes, Entry]:
+        """Those that there are; the fresh ones of `used` count as read."""
         wanted = list(dict.fromkeys(keys))
         nothing: dict[bytes, Entry] = {}
         found = self._attempt(self.reads, lambda connection: self._read(connection, wanted), nothing)
-        if self._owed:
-            self.write({})
+        now = self.clock()
+        for key, entry in found.items():
+            if key in used and entry.fresh(now):
+                self.view.touch(key)
+        if self._owed or self._due:
+            self.write([])
         return found
 
-    def write(self, changes: Mapping[bytes, Entry | None]) -> dict[bytes, bool]:
-        """Put entries, delete the keys of None, in one transaction. True for what is kept now, or was there.
+    def write(self, changes: Sequence[Change]) -> list[bool]:
+        """Put entries, delete keys, one after the other in one transaction. True for what is kept now, or was there.
 
         Where it can't be done, what was to be replaced or deleted is not served again, and deleted later.
         """
-        rows = {key: row for key, entry in changes.items() if entry and (row := self._row(entry))}
-        gone = [key for key, entry in changes.items() if entry is None or (key not in rows and key in self.view.slots)]
-        known = {key for key, entry in changes.items() if entry is None and key in self.view.slots}
-        if not (rows or gone or self._owed):
-            return dict.fromkeys(changes, False)
-        done = self._attempt(self.writes, lambda connection: self._write(connection, rows, gone), False)
-        if not done:
-            self._forget(changes)
-        return {key: done and (key in rows or key in known) for key in changes}
+        ready = [(change, self._row(change.entry) if isinstance(change, Put) else None) for change in changes]
+        if not (self._owed or self._due or any(map(self._touches, ready))):
+            return [False] * len(ready)
+        failed: list[bool] | None = None
+        done = self._attempt(self.writes, lambda connection: self._write(connection, ready), failed)
+        if done is None:
+            self._forget(key for change in changes if (key := _replaced(change)) is not None)
+            return [False] * len(ready)
+        return done
 
     def clear(self) -> int | None:
         """How many rows there were; None where it failed (they are not served again, and deleted later)."""
@@ -95,20 +106,22 @@ class Store(Followed):
         self._forget(list(self.view.slots))
         return None
 
-    def purge(self, tenant: str) -> set[bytes] | None:
-        """The keys of all rows of a tenant, which are deleted; None where that failed (those that are known by then are
-        not served again, and deleted later)."""
-        self.notice()  # what others wrote of it goes with the rest
-        nothing: list[bytes] | None = None
-        keys = self._attempt(self.reads, lambda connection: _keys_of(connection, tenant), nothing)
-        if keys is None:
-            return None
-        gone = {key for key in keys if key in self.view.slots}  # the others are deleted already, or about to be
-        return gone if all(self.write(dict.fromkeys(gone)).values()) else None
+    def invalidate(self, what: Invalidation) -> set[bytes] | None:
+        """The keys of all rows that it covers, which are deleted, those of other processes included. None where that
+        failed: what it covers is not served again, and deleted before anything else is written."""
+        self.notice()
+        self._due = [*self._due, what] if len(self._due) < OWED else [Invalidation(everything=True)]
+        failed: set[bytes] | None = None
+        if what.everything and what.tenant is None:
+            known = set(self.view.slots)
+            return known if self.clear() is not None else None
+        return self._attempt(self.writes, self._invalidate, failed)
 
     def notice(self) -> None:
         """Look what others did to the file: new rows, another file in its place. Opens it where that is due."""
         self._attempt(self.reads, self._notice, None)
+        if self._due:
+            self.write([])
 
     def check(self) -> list[str]:
         """What is wrong with the store, verified against itself: pages, indexes, checksums, the view."""
@@ -135,9 +148,9 @@ class Store(Followed):
 
     def _forget(self, keys: Iterable[bytes]) -> None:
         for key in keys:
-            slot = self.view.drop(key)
-            if slot is not None:
-                self._owed.add(slot.seq)
+            row = self.view.drop(key)
+            if row is not None:
+                self._owed.add(row.seq)
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -146,107 +159,116 @@ class Store(Followed):
         now = self.clock()
         for piece in schema.pieces(keys):
             for row in connection.execute(schema.SELECT[len(piece)], piece).fetchall():
-                try:
-                    entry = schema.entry_of(row)
-                except schema.Damaged:
+                entry = schema.sound(row)
+                if entry is None:
                     self.damaged_rows += 1
                     continue
-                if now < entry.expires_at and entry.stored_at <= now + SKEW:
+                over = now >= entry.expires_at + self.view.grace or entry.stored_at > now + SKEW
+                if not (over or any(what.covers(entry) for what in self._due)):
                     found[entry.key] = entry
         self._forget(key for key in keys if key not in found)  # damaged, too old, or deleted by another process
         return found
 
     def _scan(self, connection: sqlite3.Connection) -> None:
-        for seq, key, expires_at, size in connection.execute(schema.SELECT_NEWER, (self._seen,)).fetchall():
+        newer = connection.execute(schema.SELECT_NEWER, (self._seen,)).fetchall()
+        if not newer:
+            return
+        labels = {seq: text for seq, _, text in connection.execute(schema.SELECT_LABELS, (self._seen,))}
+        for seq, key, expires_at, size, *names in newer:
             self._seen = seq
-            if isinstance(key, bytes) and isinstance(expires_at, float) and isinstance(size, int):
-                if seq not in self._owed:
-                    self.view.add(key, Slot(seq, expires_at, size))
-            else:
+            try:
+                tenant, namespace = (name.decode() for name in names)
+                size += sum(map(len, schema.labels_of(labels.get(seq, b""))))
+                sound = isinstance(key, bytes) and isinstance(expires_at, float)
+            except (ValueError, AttributeError, TypeError):  # whatever was written had another type
+                sound = False
+            if not sound:
                 self.damaged_rows += 1
                 self._owed.add(seq)
+            elif seq not in self._owed:
+                self.view.add(key, seq, expires_at, size, tenant, namespace)
 
     # -- writing -------------------------------------------------------------------------------------------------
 
     def _row(self, entry: Entry) -> schema.Row | None:
         """None for what can't be kept: over the budgets by itself, expired, or no text that SQLite can hold."""
-        now = self.clock()
-        expires_at = min(now + self.ttl, entry.expires_at)
-        if self.max_size < 1 or entry.size > self.max_bytes or not now < expires_at:
+        now, room = self.clock(), self.view.room
+        part = room.part(entry.namespace)
+        expires_at = min(now + self.ttl, now + part.ttl, entry.expires_at)
+        if not room.fits(part, entry.size) or not now < expires_at:
             return None
         try:
-            return schema.row_of(entry, expires_at)
+            return schema.row_of(entry, expires_at, whole=True)
         except (ValueError, OverflowError) as error:
             log.warning("an answer of model %r can't be kept on disk: %s", entry.model, error)
             return None
 
-    def _write(self, connection: sqlite3.Connection, rows: Mapping[bytes, schema.Row], gone: list[bytes]) -> bool:
-        victims = self._victims(rows, gone)
-        owed = list(self._owed)[: schema.SIZES[0]]
+    def _touches(self, ready: Ready) -> bool:
+        """Whether this may change anything."""
+        change, row = ready
+        return isinstance(change, bytes) or row is not None or change.entry.key in self.view.slots
+
+    def _write(self, connection: sqlite3.Connection, ready: Sequence[Ready]) -> list[bool]:
+        done, _ = self._transaction(connection, ready, begun=any(isinstance(put, Put) and put.asks for put, _ in ready))
+        return done
+
+    def _invalidate(self, connection: sqlite3.Connection) -> set[bytes]:
+        _, gone = self._transaction(connection, (), begun=True)
+        return gone
+
+    def _transaction(
+        self, connection: sqlite3.Connection, ready: Sequence[Ready], *, begun: bool
+    ) -> tuple[list[bool], set[bytes]]:
+        """What is due first, so that it covers nothing that comes with it; the keys that the latest of that removed."""
+        writing = Writing(connection, self.view, self._owed, self.clock())
+        begun = begun or bool(self._due)
+        owed = list(self._owed) if self._due else list(self._owed)[: schema.SIZES[0]]
+        gone: set[bytes] = set()
         try:
-            slots = self._commit(connection, list(rows.values()), gone, [seq for _, seq, _ in victims] + owed)
+            if begun:
+                writing.begin()
+            if self._due:
+                self._scan(connection)
+            for what in self._due:
+                gone = writing.invalidate(what)
+            done = writing.change(ready)
+            writing.make_room(tell=self.telling)
+            writing.execute(owed, begun=begun)
         except BaseException:
-            self.view.back(victims)
+            self.view.back()
             with suppress(sqlite3.Error):
                 connection.rollback()
             raise
+        self._due.clear()
         self._owed.difference_update(owed)
+        self._follow(writing)
+        return done, gone
+
+    def _follow(self, writing: Writing) -> None:
         now = self.clock()
-        for expires_at, seq, key in victims:
-            if self.view.drop(key, seq) is not None:
-                self.expirations += expires_at <= now
-                self.evictions += expires_at > now
-        for key in gone:
-            self.view.drop(key)
-        for key, slot in slots:
-            self.view.add(key, slot)
-        if slots and slots[0][1].seq == self._seen + 1:
-            self._seen = slots[-1][1].seq  # nobody wrote between: these need not be scanned
-        return True
-
-    def _victims(self, rows: Mapping[bytes, schema.Row], gone: list[bytes]) -> list[Due]:
-        view = self.view
-        leaving = [slot for key in (*rows, *gone) if (slot := view.slots.get(key)) is not None]
-        entries = len(view) - len(leaving) + len(rows) - self.max_size
-        incoming = sum(row[schema.SIZE] for row in rows.values())
-        size = view.bytes - sum(slot.size for slot in leaving) + incoming - self.max_bytes
-        most = EXPIRED_PER_WRITE + len(rows)
-        return view.victims(self.clock(), entries=entries, size=size, expired=EXPIRED_PER_WRITE, most=most)
-
-    def _commit(
-        self, connection: sqlite3.Connection, rows: list[schema.Row], gone: list[bytes], seqs: list[int]
-    ) -> list[tuple[bytes, Slot]]:
-        """Deletes first, so that on a full disk expired rows make room for new ones."""
-        deletes: list[tuple[dict[int, str], Sequence[Any]]] = [(schema.DELETE_SEQS, seqs), (schema.DELETE_KEYS, gone)]
-        plan: list[tuple[str, Sequence[Any]]] = [
-            (table[len(piece)], piece) for table, values in deletes for piece in schema.pieces(values)
-        ]
-        inserts = list(schema.pieces(rows))
-        alone = len(plan) + len(inserts) == 1  # a single statement is a transaction by itself: two hand-overs less
-        if not alone:
-            connection.execute("BEGIN IMMEDIATE")
-        for statement, values in plan:
-            connection.execute(statement, values)
-        slots: list[tuple[bytes, Slot]] = []
-        for piece in inserts:
-            cursor = connection.execute(schema.INSERT[len(piece)], [value for row in piece for value in row])
-            first = (cursor.lastrowid or 0) - len(piece) + 1  # one statement numbers its rows without a gap
-            for seq, row in enumerate(piece, first):
-                slots.append((row[0], Slot(seq, row[schema.EXPIRES_AT], row[schema.SIZE])))
-        if not alone:
-            connection.execute("COMMIT")
-        return slots
+        for row in writing.follow():
+            over = row.ends <= now
+            self.expirations += over
+            self.evictions += not over
+            row.part.evictions += not over
+        first, last = writing.numbers
+        if first and first == self._seen + 1:
+            self._seen = last  # nobody wrote between: these need not be scanned
+        self.dropped += writing.dropped
 
     def _clear(self, connection: sqlite3.Connection) -> bool:
         connection.execute(schema.CLEAR)
         self.view.clear()
         self._owed.clear()
+        self._due.clear()
         with suppress(sqlite3.OperationalError):  # giving the space back can wait: another process is reading
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return True
 
 
-def _keys_of(connection: sqlite3.Connection, tenant: str) -> list[bytes]:
-    rows = connection.execute(schema.SELECT_TENANT, (tenant,)).fetchall()
-    return [key for (key,) in rows if isinstance(key, bytes)]
+def _replaced(change: Change) -> bytes | None:
+    """The key whose row this was to replace or to delete."""
+    if isinstance(change, Put):
+        return None if change.only_new else change.entry.key
+    return change

@@ -17,7 +17,6 @@ from typing import Any, NamedTuple, Protocol
 
 from adapters.vocabulary import Clock
 from cache.disk_store import Store
-from cache.entry import Entry
 
 TURN_OPS = 64
 TURN_BYTES = 8 * 1024 * 1024
@@ -32,9 +31,13 @@ GATHERING = frozenset({"put", "delete", "write"})
 """Verbs of those that wait for others."""
 
 
+WRITES = frozenset({"put", "delete"})
+"""Those of a disk store."""
+
+
 class Op(NamedTuple):
-    """One thing to do, by a verb that the turns of the store know; `stop` ends the thread. Of a disk store: `get` (a
-    key), `put` (an entry), `delete` (a key), `call` (a function of the store)."""
+    """One thing to do, by a verb that the turns of the store know; `stop` ends the thread. Of a disk store: `get` and
+    `look` (a key), `put` (a `Put`), `delete` (a key), `call` (a function of the store)."""
 
     verb: str
     what: Any
@@ -62,24 +65,16 @@ def turn(store: Store, ops: list[Op]) -> Done:
 
 
 def _group(store: Store, ops: list[Op]) -> Done:
-    """Writes first, the last one of a key holds; a get that was asked for meanwhile may see them."""
+    """Writes first, in their order, so that the last one of a key holds; what is read meanwhile may see them."""
     done: Done = []
-    puts = [op for op in ops if op.verb == "put"]
-    deletes = [op for op in ops if op.verb == "delete"]
-    if puts or deletes:
-        changes: dict[bytes, Entry | None] = {}
-        for op in ops:
-            if op.verb == "put":
-                changes[op.what.key] = op.what
-            elif op.verb == "delete":
-                changes[op.what] = None
-        kept = store.write(changes)
-        done += [(op, kept[op.what.key]) for op in puts]
-        done += [(op, kept[op.what]) for op in deletes]
-    gets = [op for op in ops if op.verb == "get"]
-    if gets:
-        found = store.read(op.what for op in gets)
-        done += [(op, found.get(op.what)) for op in gets]
+    writes = [op for op in ops if op.verb in WRITES]
+    if writes:
+        done += zip(writes, store.write([op.what for op in writes]), strict=True)
+    reads = [op for op in ops if op.verb not in WRITES]
+    if reads:
+        used = {op.what for op in reads if op.verb == "get"}
+        found = store.read([op.what for op in reads], used)
+        done += [(op, found.get(op.what)) for op in reads]
     return done
 
 

@@ -62,6 +62,10 @@ class Room(Generic[S]):
         """Of any thread."""
         return list(self._parts.values())
 
+    def shared(self) -> list[Part]:
+        """Those that have a share."""
+        return [self._parts[name] for name in self._orders]
+
     def add(self, slot: S, uses: int = 0) -> None:
         """Which comes into being; `uses` as `drop` said of the one that it replaces."""
         part = slot.part
