@@ -128,14 +128,13 @@ class ValueDesk:
     ) -> web.Response:
         """`oldest`: seconds that it may be old; None: any age. What is not `counted` only wants to know."""
         key, trace, counts = self._key(call, place), call.trace, self._counted(call, place.namespace)
-        mark = self.levels.mark()
         found = await (self.levels.get(key) if counted else self.levels.look(key))
         entry = self._own(call, place, found)
         now = self.wall()
         if found is None or entry is None or not await self._current(call, entry):
-            raise self._missed(trace, counts, mark, "not kept")
+            raise self._missed(trace, counts, "not kept")
         if oldest is not None and now - entry.stored_at > oldest:
-            raise self._missed(trace, counts, mark, "too old")
+            raise self._missed(trace, counts, "too old")
         etag, level = line(entry, ETAG_LINE), found[1]
         if conditions.match is not None and not conditions.matched(etag):
             raise _blocked()
@@ -146,10 +145,11 @@ class ValueDesk:
             return given(304, b"", [each for each in lines if each[0] != "Content-Type"])
         return given(200, entry.body, lines)
 
-    def _missed(self, trace: Trace, counts: Counts, mark: int, why: str) -> Refused:
+    def _missed(self, trace: Trace, counts: Counts, why: str) -> Refused:
+        """With a word for this moment: the making of the value begins when its maker hears of this."""
         counts.misses += 1
         trace.why = "miss"
-        lines = (*missed_lines(why), (MARK, self.marks.word(mark)))
+        lines = (*missed_lines(why), (MARK, self.marks.word(self.levels.mark())))
         return Refused(404, "there is no such entry", param="key", code="no_entry", headers=lines)
 
     async def _current(self, call: Call, entry: Entry) -> bool:
