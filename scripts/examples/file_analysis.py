@@ -40,8 +40,8 @@ def read(file: Path) -> tuple[str, os.stat_result]:
 
 
 async def analysed(session: aiohttp.ClientSession, url: str, file: Path) -> tuple[dict[str, Any], str]:
-    """The analysis, and where it came from."""
-    path = os.path.abspath(file)
+    """The analysis, and where it came from. `file`: by its absolute path."""
+    path = str(file)
     where = URL(f"{url.rstrip('/')}/cache/v1/file/outline-{VERSION}/{quote(path.lstrip('/'), safe='')}", encoded=True)
     async with session.get(where) as response:
         if response.status == 200:
@@ -76,4 +76,4 @@ async def main(url: str, file: Path | None) -> None:
 
 if __name__ == "__main__":
     base = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:4100"
-    asyncio.run(main(base, Path(sys.argv[2]) if len(sys.argv) > 2 else None))
+    asyncio.run(main(base, Path(sys.argv[2]).resolve() if len(sys.argv) > 2 else None))
