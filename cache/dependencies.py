@@ -26,6 +26,11 @@ Look = Callable[[bytes], Awaitable[Entry | None]]
 """The entry of a key, where it is there and fresh; it counts as no access."""
 
 
+def namespace_label(namespace: str) -> str:
+    """What those carry that depend on an entry of this namespace, wherever they are themselves: they go with it."""
+    return f"{ENTRY}@{namespace}"
+
+
 class Missing(LookupError):
     """An entry that this one would depend on is not there, or is another tenant's."""
 
@@ -87,16 +92,16 @@ class Dependencies:
                 entry = await look(_key(label))
                 if entry is None or entry.tenant != tenant:
                     raise Missing(f"{label}: there is no such entry to depend on")
-                found.update(dict.fromkeys(entry.labels))  # those of what that one depends on are among them
+                found.update(dict.fromkeys((*entry.labels, namespace_label(entry.namespace))))  # it carries its own
                 waiting += [each for each in self.upward(entry.labels, tenant) if each not in found]
         if own and entry_label(own) in found:
             raise Cycle("an entry can't depend on itself, nor on one that depends on it")
         return distinct(found)
 
     def downward(self, what: Invalidation) -> list[Invalidation]:
-        """What an invalidation means: the same with the labels of all that depends on what it names, and one more for
-        each tenant whose own names depend on it."""
-        named = (*what.labels, *map(entry_label, what.keys))
+        """What an invalidation means: the same with the labels of all that depends on what it names, entries that
+        depend on its keys and namespaces included, and one more for each tenant whose own names depend on it."""
+        named = (*what.labels, *map(entry_label, what.keys), *map(namespace_label, what.namespaces))
         if what.everything or not named:
             return [what]
         shared = self._graphs.get(None, {})

@@ -14,14 +14,14 @@ from cache.disk_thread import Done, Op, turn
 from cache.disk_writing import Put
 from cache.entry import Entry
 from cache.invalidation import Invalidation
-from cache.level import Evicted, Eviction, Share, Valid, always
+from cache.level import Evicted, Eviction, Level, Share, Valid, always
 from cache.room import Room, at_least_0
 
 BACKLOG = 64 * 1024 * 1024
 """Bytes of answers that may wait for a slow disk; more are not kept."""
 
 
-class Disk(Asking):
+class Disk(Asking, Level):
     """Entries in one SQLite file, within two budgets, for at most `ttl` seconds each and `grace` seconds more.
 
     What is in its grace is given as well: who asks looks whether it is `fresh`. It counts as a miss, and not as read.

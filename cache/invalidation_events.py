@@ -25,8 +25,12 @@ MOST_FACTS, LONGEST_FACT = 32, 4096
 _FACT = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(\??)\}")
 
 
+class UnknownEvent(LookupError):
+    """A kind that nobody knows."""
+
+
 class BadEvent(ValueError):
-    """A kind that nobody knows, or facts that are missing or make no label."""
+    """Facts that are missing or make no label; a rule that can make none."""
 
 
 class Meant(NamedTuple):
@@ -53,10 +57,10 @@ class Events:
         return tuple(self._rules)
 
     def meant(self, kind: str, facts: Mapping[str, Any]) -> Meant:
-        """Raises `BadEvent`."""
+        """Raises `UnknownEvent`, `BadEvent`."""
         rules = self._rules.get(kind)
         if rules is None:
-            raise BadEvent(f"nobody knows events of the kind `{kind[:100]}`; there are {', '.join(self._rules)}")
+            raise UnknownEvent(f"nobody knows events of the kind `{kind[:100]}`; there are {', '.join(self._rules)}")
         if len(facts) > MOST_FACTS:
             raise BadEvent(f"an event has {MOST_FACTS} facts at most")
         labels = [label for rule in rules if rule != EVERYTHING and (label := _filled(kind, rule, facts))]

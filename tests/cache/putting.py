@@ -1,4 +1,7 @@
-"""Puts answers into a disk store and tells every key that is committed, until it is killed. Run by `test_disk`."""
+"""Puts answers into a disk store and tells every key that is committed, until it is killed. Run by `test_disk`.
+
+Every third has labels, and every fourth asks in the transaction whether it may be kept, which each seventh may not.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,12 @@ from cache.entry import Entry, Shape
 def numbered(number: int, now: float) -> Entry:
     key = number.to_bytes(32, "big")
     body = key * (number % 700)
-    return Entry(key, "t", "", "m", Shape.MESSAGE, 200, (), body, True, None, None, now, now + 3600)
+    labels = () if number % 3 else (f"n:{number}", "all")
+    return Entry(key, "t", "", "m", Shape.MESSAGE, 200, (), body, True, None, None, now, now + 3600, labels, 0.5)
+
+
+def allowed(number: int) -> bool:
+    return number % 4 > 0 or number % 7 > 0
 
 
 async def main(path: Path, start: int) -> None:
@@ -25,7 +33,8 @@ async def main(path: Path, start: int) -> None:
 
     async def work() -> None:
         for number in numbers:
-            if await disk.put(numbered(number, time.time())):  # noqa: TID251
+            entry = numbered(number, time.time())  # noqa: TID251
+            if await (disk.put(entry) if number % 4 else disk.put(entry, lambda: allowed(number))):  # noqa: B023
                 sys.stdout.write(f"{number}\n")
                 sys.stdout.flush()
 

@@ -47,7 +47,7 @@ def test_an_entry_carries_all_that_it_depends_on() -> None:
 def test_an_invalidation_is_widened_by_all_that_depends_on_what_it_names() -> None:
     known = Dependencies(CONFIGURED)
     assert known.downward(Invalidation("team", labels=("file:/s",), namespaces=("n",))) == [
-        Invalidation("team", labels=("file:/s", "style", "prompt:support", "agent"), namespaces=("n",))
+        Invalidation("team", labels=("file:/s", "entry:@n", "style", "prompt:support", "agent"), namespaces=("n",))
     ]
     for what in (Invalidation("team"), Invalidation(everything=True, labels=("style",)), Invalidation(labels=("x",))):
         assert known.downward(what) == [what]
@@ -127,14 +127,28 @@ async def test_an_entry_takes_the_labels_of_those_that_it_depends_on() -> None:
     first = entry_label(key_of("first"))
     look = looking(kept("first", "doc:1", "entry:00"))
     found = await known.labels_for(["tool:search", first, "style"], "team", look, key_of("own"))
-    assert sorted(found) == sorted(["tool:search", first, "style", "file:/s", "doc:1", "entry:00", "file:/late"])
+    assert sorted(found) == sorted(
+        ["tool:search", first, "style", "file:/s", "doc:1", "entry:00", "file:/late", "entry:@"]
+    )
     assert await known.labels_for([], "team", look, key_of("own")) == ()
     known.add("doc:1", [entry_label(key_of("second"))])
     look = looking(kept("first", "doc:1"), kept("second", "deep"))
     found = await known.labels_for([first], "team", look)
-    assert sorted(found) == sorted([first, "doc:1", "file:/late", entry_label(key_of("second")), "deep"])
+    assert sorted(found) == sorted([first, "doc:1", "file:/late", entry_label(key_of("second")), "deep", "entry:@"])
     with pytest.raises(Missing):
         await known.labels_for([first], "team", looking(kept("first", "doc:1")))
+
+
+async def test_who_depends_on_an_entry_goes_with_its_namespace() -> None:
+    """Also where that entry itself is not there any more."""
+    known = Dependencies()
+    tool = replace(kept("a"), namespace="tool é")
+    labels = await known.labels_for([entry_label(tool.key)], "team", looking(tool))
+    (what,) = known.downward(Invalidation("team", namespaces=("tool é",)))
+    assert what.covers(replace(kept("b"), labels=labels))
+    assert not what.covers(kept("c"))
+    with pytest.raises(BadLabel):
+        await known.labels_for(["entry:@x"], "team", looking())
 
 
 async def test_an_entry_that_is_not_there_can_not_be_depended_upon() -> None:
@@ -149,7 +163,7 @@ async def test_an_entry_can_not_depend_on_itself() -> None:
     known = Dependencies({"report": [entry_label(key_of("a"))]})
     a, b = entry_label(key_of("a")), entry_label(key_of("b"))
     look = looking(kept("a"), kept("b", a))
-    assert await known.labels_for([b], "team", look, key_of("c")) == (b, a)
+    assert await known.labels_for([b], "team", look, key_of("c")) == (b, a, "entry:@")
     for labels in ([a], [b], ["report"]):
         with pytest.raises(Cycle):
             await known.labels_for(labels, "team", look, key_of("a"))

@@ -21,7 +21,8 @@ from cache.disk import Disk
 from cache.disk_schema import MIGRATIONS, PRAGMAS
 from cache.entry import OVERHEAD
 from tests.cache.contract import Clock, Contract, entry_of, key_of
-from tests.cache.putting import numbered
+from tests.cache.contract_budgets import Budgets
+from tests.cache.putting import allowed, numbered
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -99,14 +100,14 @@ def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.name == "warmgate.cache"]
 
 
-class TestDisk(Contract):
+class TestDisk(Contract, Budgets):
     @asynccontextmanager
     async def level(
-        self, clock: Clock, max_size: int = 10, max_bytes: int = 1 << 20, ttl: float = 100.0
+        self, clock: Clock, max_size: int = 10, max_bytes: int = 1 << 20, ttl: float = 100.0, **more: Any
     ) -> AsyncIterator[Disk]:
         with TemporaryDirectory() as directory:
             path = Path(directory) / "cache.db"
-            async with opened(path, clock, max_size=max_size, max_bytes=max_bytes, ttl=ttl) as disk:
+            async with opened(path, clock, max_size=max_size, max_bytes=max_bytes, ttl=ttl, **more) as disk:
                 yield disk
                 assert await disk.check() == []
 
@@ -662,7 +663,9 @@ async def test_after_kill_9_every_committed_entry_is_there_and_no_torn_one(path:
             for number in committed:
                 found = await disk.get(number.to_bytes(32, "big"))
                 assert found is not None, number
-                assert found.body == numbered(number, 0).body
+                expected = numbered(number, 0)
+                assert (found.body, found.labels, found.took) == (expected.body, expected.labels, 0.5)
+            assert all(map(allowed, committed))
 
 
 async def test_only_the_owner_thread_touches_sqlite(path: Path, clock: Clock) -> None:

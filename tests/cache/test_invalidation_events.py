@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cache.invalidation_events import BUILT_IN, BadEvent, Events, Meant
+from cache.invalidation_events import BUILT_IN, BadEvent, Events, Meant, UnknownEvent
 
 RULES = {"deploy": ["release:{service}", "*"], "tool_changed": ["tools"], "moved": ["file:{from_}", "dir-{n}"]}
 EVENTS = Events(RULES)
@@ -30,8 +30,6 @@ def test_an_event_means_labels(kind: str, facts: dict[str, Any], labels: list[st
 @pytest.mark.parametrize(
     ("kind", "facts", "why"),
     [
-        ("unknown", {}, "nobody knows events of the kind `unknown`; there are file_changed,"),
-        ("", {}, "nobody knows"),
         ("tool_changed", {}, "`name` has to be a text or a whole number"),
         ("tool_changed", {"name": None}, "has to be"),
         ("tool_changed", {"name": True}, "has to be"),
@@ -49,6 +47,13 @@ def test_an_event_means_labels(kind: str, facts: dict[str, Any], labels: list[st
 def test_an_event_that_means_nothing_is_refused(kind: str, facts: dict[str, Any], why: str) -> None:
     with pytest.raises(BadEvent, match=why):
         EVENTS.meant(kind, facts)
+
+
+def test_a_kind_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(UnknownEvent, match="nobody knows events of the kind `unknown`; there are file_changed,"):
+        EVENTS.meant("unknown", {})
+    with pytest.raises(UnknownEvent):
+        EVENTS.meant("", {})
 
 
 @pytest.mark.parametrize(
