@@ -29,7 +29,7 @@ from cache.value_key import value_key
 from proxy.cache_answer import given, told
 from proxy.callers import Caller
 from proxy.edge import Exchange
-from proxy.purge_told import EXAMPLES, Answered, Invalidates, Told, done, reach
+from proxy.purge_told import Answered, Invalidates, Told, done, reach
 from proxy.value_depends import Depends
 from proxy.value_marks import Marks, Turns
 from proxy.value_path import RESERVED, Place, place_of
@@ -170,7 +170,7 @@ class ValueDesk:
     async def _told(self, call: Call, namespace: str) -> web.Response:
         """What this tenant has there, and how often this process was asked for it."""
         held = await self.invalidator.matching(call.tenant, namespaces=(namespace,))
-        facts: Told = {"namespace": namespace, "entries": len(held.keys), "examples": [*held.examples][:EXAMPLES]}
+        facts: Told = {"namespace": namespace, "entries": len(held.keys), "examples": list(held.examples)}
         facts |= asdict(self._counted(call, namespace)) | {"ttl": self.levels.ttl_of(namespace)}
         return told(Answered(200, facts))
 
