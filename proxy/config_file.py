@@ -15,8 +15,9 @@ from typing import Any
 import yaml
 from msgspec.structs import replace
 
+from cache.presets import SIZES, Sizes
 from proxy.config import OPENAI, Settings
-from proxy.config_problem import ConfigError, Place, Problem, Trail
+from proxy.config_problem import NOWHERE, ConfigError, Place, Problem, Trail
 from proxy.config_rules import Objection, contradictions, unmet
 from proxy.config_types import MASK, masked_url
 from proxy.config_value import SCHEMA, Item, Word, read, settings, written
@@ -129,7 +130,26 @@ def _masked(form: str, text: str) -> str:
     return masked_url(text) if form in ("url", "redis") else text
 
 
+def _with_preset(root: Item) -> None:
+    """Puts the sizes of a preset where none are set. What is wrong with any of this is reported where it is read."""
+    cache = root.value.get("cache") if isinstance(root.value, dict) else None
+    preset = cache.value.get("preset") if cache is not None and isinstance(cache.value, dict) else None
+    sizes = SIZES.get(preset.value.text) if preset is not None and isinstance(preset.value, Word) else None
+    for level, size in zip(Sizes._fields, sizes or (), strict=False):
+        path = f"cache.multi_level.{level}.max_size"
+        if not _has(root, path):
+            _put(root, path, Item(Word(str(size), textual=False), preset.place if preset is not None else NOWHERE))
+
+
+def _has(root: Item, path: str) -> bool:
+    item: Item | None = root
+    for name in path.split("."):
+        item = item.value.get(name) if item is not None and isinstance(item.value, dict) else None
+    return item is not None
+
+
 def _settled(root: Item, problems: list[Problem], env: Mapping[str, str] | None) -> Settings:
+    _with_preset(root)
     result: Settings = read(SCHEMA, root, (), problems)
     objections = [*contradictions(result), *(unmet(result, env) if env is not None else ())]
     wrong = [problem.trail for problem in problems]

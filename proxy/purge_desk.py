@@ -9,11 +9,13 @@ from adapters.errors import Refused
 from adapters.vocabulary import Call
 from cache.entry import Entry
 from cache.invalidation import Invalidation
+from cache.invalidation_events import BadEvent, UnknownEvent
+from cache.invalidator import EXAMPLES, Matching, Outcome
 from cache.key import key_of, scope_of
 from cache.near import Judgement
 from cache.value_key import value_key
 from proxy.cache_notes import Notes
-from proxy.purge_told import EXAMPLES, Answered, Held, Invalidates, Outcome, Sum, done, would_go
+from proxy.purge_told import NOTHING, Answered, Invalidates, done, together, would_go
 from proxy.purge_wish import Happened, Purge
 from proxy.value_depends import label_of
 from proxy.value_path import Place, shown
@@ -68,7 +70,7 @@ class Purges:
     async def key(self, call: Call, text: str) -> Answered:
         """Of the exact cache, by its key or the beginning of it."""
         keys = await self._keys(call, text)
-        outcome = await self.invalidator.invalidate(Invalidation(call.tenant, keys=tuple(keys))) if keys else Sum()
+        outcome = await self.invalidator.invalidate(Invalidation(call.tenant, keys=tuple(keys))) if keys else NOTHING
         answered = done(outcome)
         if outcome.reached.complete and not answered.told["deleted"]:
             raise no_entry("key")
@@ -140,10 +142,10 @@ class Purges:
         # Less than a whole key, of nothing that is known here: whether another process has it can't be said.
         return answered._replace(told=answered.told | ({"unknown": unknown} if unknown else {}))
 
-    async def _held(self, call: Call, names: dict[bytes, str]) -> Held:
+    async def _held(self, call: Call, names: dict[bytes, str]) -> Matching:
         found = [await self.levels.look(key) for key in names]
         own = [each[0].key for each in found if each is not None and each[0].tenant == call.tenant]
-        return Held(own, [names[key] for key in own[:EXAMPLES]])
+        return Matching(tuple(own), tuple([names[key] for key in own[:EXAMPLES]]))
 
     async def _pattern(self, tenant: str, purge: Purge) -> Answered:
         found = await self.invalidator.matching(tenant, pattern=purge.pattern)
@@ -160,13 +162,13 @@ class Purges:
             where = f"[{place}]." if len(events) > 1 else ""
             try:
                 outcomes.append(await self.invalidator.event(each.kind, each.facts, tenant))
-            except LookupError:
+            except UnknownEvent:
                 raise Refused(
                     400, f"nothing is known of events of the kind `{each.kind}`", param=f"{where}kind"
                 ) from None
-            except ValueError as error:
+            except BadEvent as error:
                 raise Refused(400, f"the event `{each.kind}`: {error}", param=f"{where}kind") from None
-        answered = done(Sum.of(outcomes))
+        answered = done(together(outcomes))
         return answered._replace(told={"events": len(events)} | answered.told)
 
 
@@ -174,7 +176,7 @@ async def removed(invalidator: Invalidates, tenant: str | None, keys: Iterable[b
     """What came of taking out all of these."""
     wanted = sorted(keys)
     parts = [tuple(wanted[at : at + TOGETHER]) for at in range(0, len(wanted), TOGETHER)]
-    return Sum.of([await invalidator.invalidate(Invalidation(tenant, keys=part)) for part in parts])
+    return together([await invalidator.invalidate(Invalidation(tenant, keys=part)) for part in parts])
 
 
 def known(entries: Entries | None) -> Entries:

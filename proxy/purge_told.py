@@ -2,72 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from adapters.errors import Refused
 from cache.invalidation import Invalidation
+from cache.invalidator import Matching, Outcome
 from cache.replicas import Reached
-
-EXAMPLES = 10
-"""Names that a dry run tells."""
 
 Told = dict[str, Any]
 
 
-class Outcome(Protocol):
-    """Of an invalidation (`cache.invalidator`)."""
-
-    @property
-    def removed(self) -> int:
-        """Entries that the levels had here."""
-
-    @property
-    def semantic(self) -> int: ...
-    @property
-    def reached(self) -> Reached: ...
-    @property
-    def failed(self) -> bool:
-        """A level could not remove what it has; what is known of it is not served."""
+NOTHING = Outcome()
+"""What came of it where nothing was to be done."""
 
 
-class Matching(Protocol):
-    """What an invalidation would take."""
-
-    @property
-    def keys(self) -> Collection[bytes]: ...
-    @property
-    def examples(self) -> Collection[str]: ...
-
-
-class Held(NamedTuple):
-    """Entries that are known one by one."""
-
-    keys: Collection[bytes]
-    examples: Collection[str]
-
-
-class Sum(NamedTuple):
-    """Several outcomes as one; of none, that nothing was to be done."""
-
-    removed: int = 0
-    semantic: int = 0
-    reached: Reached = Reached(complete=True)
-    failed: bool = False
-
-    @classmethod
-    def of(cls, outcomes: Sequence[Outcome]) -> Sum:
-        reached = [each.reached for each in outcomes]
-        return cls(
-            removed=sum([each.removed for each in outcomes]),
-            semantic=sum([each.semantic for each in outcomes]),
-            reached=Reached(
-                complete=all(each.complete for each in reached),
-                missing=tuple(dict.fromkeys([name for each in reached for name in each.missing])),
-                why=next((each.why for each in reached if each.why), ""),
-            ),
-            failed=any(each.failed for each in outcomes),
-        )
+def together(outcomes: Sequence[Outcome]) -> Outcome:
+    """Several as one, which is as good as the worst of them."""
+    reached = [each.reached for each in outcomes]
+    return Outcome(
+        removed=sum([each.removed for each in outcomes]),
+        semantic=sum([each.semantic for each in outcomes]),
+        reached=Reached(
+            complete=all(each.complete for each in reached),
+            missing=tuple(dict.fromkeys([name for each in reached for name in each.missing])),
+            why=next((each.why for each in reached if each.why), ""),
+        ),
+        failed=any(each.failed for each in outcomes),
+    )
 
 
 class Answered(NamedTuple):
@@ -97,8 +59,8 @@ def reach(reached: Reached) -> Answered:
 
 def would_go(matching: Matching) -> Answered:
     """A dry run. `would_delete` counts what the levels of this process hold."""
-    examples = [*matching.examples][:EXAMPLES]
-    return Answered(200, {"dry_run": True, "would_delete": len(matching.keys), "examples": examples})
+    told = {"dry_run": True, "would_delete": len(matching.keys), "examples": list(matching.examples)}
+    return Answered(200, told)
 
 
 class Invalidates(Protocol):
@@ -114,7 +76,7 @@ class Invalidates(Protocol):
         labels: Sequence[str] = (),
         namespaces: Sequence[str] = (),
     ) -> Matching:
-        """What any of these takes. `pattern`: of names `NAMESPACE/KEY`, with `*` and `?`."""
+        """What any of these takes. `pattern`: of names `NAMESPACE/KEY`, with `*` and `?`. Raises `BadPattern`."""
 
     async def event(self, kind: str, facts: Mapping[str, str], tenant: str | None) -> Outcome:
-        """Raises `LookupError` for a kind that nobody knows, `ValueError` for facts that it can't use."""
+        """Raises `UnknownEvent`, `BadEvent`."""

@@ -12,6 +12,7 @@ import msgspec
 from adapters.body import decoded
 from adapters.errors import Refused
 from cache.labels import BadLabel, tag_of
+from cache.wildcard import BadPattern, matcher
 from proxy.cache_wish import Asked, asked_within, key_of_text, only
 from proxy.fanout_bodies import sliced
 from proxy.value_path import Place, parted
@@ -94,7 +95,7 @@ def _purge(name: str, value: Any, raw: bytes, longest: int) -> Purge:
     if name == "namespace":
         return Purge(namespace=_text(value, name))
     if name == "pattern":
-        return Purge(pattern=_text(value, name))
+        return Purge(pattern=_pattern(_text(value, name)))
     if name == "keys":
         return Purge(keys=_listed(value, name, lambda text, where: _key(text, longest, where)))
     if name == "tags":
@@ -107,6 +108,14 @@ def _text(value: Any, param: str) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST:
         raise Refused(400, f"`{param}` must be a string of 1 to {LONGEST} characters", param=param)
     return value
+
+
+def _pattern(text: str) -> str:
+    try:
+        matcher(text)
+    except BadPattern as error:
+        raise Refused(400, str(error), param="pattern") from None
+    return text
 
 
 def _listed(value: Any, param: str, read: Callable[[str, str], Item]) -> tuple[Item, ...]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from cache.presets import TIMES
+from cache.redis_place import Place
+from cache.redis_replicas import RedisReplicas
 
 from adapters.tasks import Tasks
 from cache.dependencies import Dependencies
@@ -25,6 +28,11 @@ from cache.labels import BadLabel
 from cache.leases import Leases
 from cache.level import Share
 from cache.memory import Memory
+from cache.presets import TIMES
+from cache.redis_asking import Client
+from cache.redis_leases import RedisLeases
+from cache.redis_level import RedisLevel
+from cache.redis_secret import common_secret
 from cache.replicas import Nobody, Replicas
 from cache.tag_rules import BadRule, Rule, TagRules
 from cache.tiers import Options, Tiers
@@ -48,13 +56,11 @@ LOG = "invalidations.log"
 class Shared:
     """What replicas have in common."""
 
-    client: Any
-    """A `cache.redis_asking.Client`."""
-    level: Any
-    """A `cache.redis_level.RedisLevel`."""
+    client: Client
+    level: RedisLevel
     leases: Leases
-    replicas: Any
-    """A `cache.redis_replicas.RedisReplicas`."""
+    replicas: RedisReplicas
+    prefix: str
 
 
 @dataclass(slots=True)
@@ -97,11 +103,7 @@ async def storage(
     for circle in dependencies.cycles():
         log.warning("cache.invalidation.depends: %s depend on each other; they go together", ", ".join(circle))
     kept: list[Storage] = []
-
-    async def hear(what: Invalidation) -> None:
-        await kept[0].hear(what)
-
-    shared = redis(settings, env, world, tasks, hear) if l3_of(settings) else None
+    shared = redis(settings, env, world, tasks, kept) if l3_of(settings) else None
     replicas: Replicas = shared.replicas if shared is not None else Nobody()
     notes = log_of(settings, env, world, opened, peers)
     tiers = Tiers(
@@ -133,15 +135,56 @@ def l3_of(settings: Settings) -> bool:
     return cache.enabled and cache.exact.enabled and cache.multi_level.enabled and cache.multi_level.l3.enabled
 
 
-def redis(settings: Settings, env: Mapping[str, str], world: World, tasks: Tasks, hear: Any) -> Shared:
-    """Nothing is asked of it yet. Raises `ConfigError` where the extra is missing or the address can't be one."""
-    given = settings.cache.multi_level.l3
+def redis(settings: Settings, env: Mapping[str, str], world: World, tasks: Tasks, storage: list[Storage]) -> Shared:
+    """Nothing is asked of it yet. `storage`: hears of invalidations, once it is there. Raises `ConfigError` where the
+    extra is missing or the address can't be one."""
+    given, told = settings.cache.multi_level.l3, settings.cache.invalidation
     try:
-        from cache.redis_client import connect
-    except ImportError as error:
+        # The library is an extra, and takes its time: it is imported where it is asked for.
+        connect = import_module("cache.redis_client").connect
+        client: Client = connect(
+            redis_url(settings, env),
+            tasks=tasks,
+            clock=world.clock,
+            timeout=given.timeout,
+            retry_after=given.retry_after,
+            cluster=given.cluster,
+        )
+    except (ImportError, ValueError) as error:
         raise ConfigError([Problem(L3, str(error))]) from error
-    del connect, given, env, world, tasks, hear
-    raise NotImplementedError
+    level = RedisLevel(
+        client,
+        given.prefix,
+        given.ttl,
+        world.wall,
+        max_size=given.max_size,
+        max_bytes=given.max_bytes,
+        eviction=given.eviction,
+        shares=shares_of(settings, 2),
+        grace=grace_of(settings),
+        compress_over=given.compress_over,
+    )
+
+    async def hear(what: Invalidation) -> None:
+        await storage[0].hear(what)
+
+    async def sweep(what: Invalidation) -> bool:
+        return await storage[0].tiers.sweep(what)
+
+    place = store_path(settings, env).with_name(f"heard-{os.getpid()}") if stores_on_disk(settings) else None
+    replicas = RedisReplicas(
+        client,
+        given.prefix,
+        f"{socket.gethostname()}-{os.getpid()}",
+        hear,
+        clock=world.clock,
+        lease=told.lease,
+        patience=told.patience,
+        place=Place(place) if place is not None else None,
+        sweep=sweep,
+        make_room=level.make_room,
+    )
+    return Shared(client, level, RedisLeases(client, given.prefix, tasks), replicas, given.prefix)
 
 
 def memory(settings: Settings, world: World) -> Memory | None:
@@ -272,7 +315,7 @@ async def secret_of(settings: Settings, env: Mapping[str, str], shared: Shared |
     own = install_secret(directory)
     if shared is None:
         return own
-    common = await shared.common_secret(own)
+    common = await common_secret(shared.client, shared.prefix, own)
     if common is None:
         log.warning("no replica can be asked for the tenants' secret: until the next start this one may be alone")
         return own

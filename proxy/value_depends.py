@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from adapters.errors import Refused
-from cache.dependencies import Cycle, Dependencies, Missing
+from cache.dependencies import Cycle, Missing
+from cache.depending import Depending
 from cache.entry import Entry
 from cache.file_signature import ReadAt
-from cache.files import Changed, Files
+from cache.files import Changed
 from cache.labels import BadLabel, entry_label, file_label
 from cache.value_key import value_key
 from proxy.value_path import Place
@@ -36,21 +37,22 @@ class Depends(Protocol):
 class Labels:
     """`Depends` of a proxy. The files are those of its machine, and only where its configuration allows."""
 
-    def __init__(self, dependencies: Dependencies, files: Files) -> None:
-        self._dependencies, self._files = dependencies, files
+    def __init__(self, depending: Depending) -> None:
+        self._depending = depending
 
     async def labels(
         self, tags: Sequence[str], depends: Sequence[Depend], tenant: str, key: bytes, look: Look
     ) -> tuple[str, ...]:
+        files, dependencies = self._depending.files, self._depending.dependencies
         try:
             given, read = list(tags), dict[str, ReadAt]()
             for each in depends:
-                labels = self._files.labels(each.path) if isinstance(each, File) else (label_of(each, tenant),)
+                labels = files.labels(each.path) if isinstance(each, File) else (label_of(each, tenant),)
                 given += labels
                 if isinstance(each, File):
                     read |= dict.fromkeys(labels, ReadAt(each.mtime_ns, each.size))
-            found = await self._dependencies.labels_for(given, tenant, look, key)
-            return self._files.witnessed(found, read)
+            found = await dependencies.labels_for(given, tenant, look, key)
+            return files.witnessed(found, read)
         except Missing:
             told = "something that this depends on is not there, or not any more"
             raise Refused(409, told, param=DEPENDS, code="dependency_missing") from None
@@ -63,7 +65,7 @@ class Labels:
             raise Refused(400, str(error), param=DEPENDS) from None
 
     def current(self, entry: Entry) -> bool:
-        return self._files.fresh(entry.labels)
+        return self._depending.current(entry)
 
 
 def label_of(depend: Depend, tenant: str) -> str:

@@ -29,7 +29,7 @@ from cache.value_key import value_key
 from proxy.cache_answer import given, told
 from proxy.callers import Caller
 from proxy.edge import Exchange
-from proxy.purge_told import EXAMPLES, Answered, Invalidates, Told, done, reach
+from proxy.purge_told import Answered, Invalidates, Told, done, reach
 from proxy.value_depends import Depends
 from proxy.value_marks import Marks, Turns
 from proxy.value_path import RESERVED, Place, place_of
@@ -128,14 +128,13 @@ class ValueDesk:
     ) -> web.Response:
         """`oldest`: seconds that it may be old; None: any age. What is not `counted` only wants to know."""
         key, trace, counts = self._key(call, place), call.trace, self._counted(call, place.namespace)
-        mark = self.levels.mark()
         found = await (self.levels.get(key) if counted else self.levels.look(key))
         entry = self._own(call, place, found)
         now = self.wall()
         if found is None or entry is None or not await self._current(call, entry):
-            raise self._missed(trace, counts, mark, "not kept")
+            raise self._missed(trace, counts, "not kept")
         if oldest is not None and now - entry.stored_at > oldest:
-            raise self._missed(trace, counts, mark, "too old")
+            raise self._missed(trace, counts, "too old")
         etag, level = line(entry, ETAG_LINE), found[1]
         if conditions.match is not None and not conditions.matched(etag):
             raise _blocked()
@@ -146,10 +145,11 @@ class ValueDesk:
             return given(304, b"", [each for each in lines if each[0] != "Content-Type"])
         return given(200, entry.body, lines)
 
-    def _missed(self, trace: Trace, counts: Counts, mark: int, why: str) -> Refused:
+    def _missed(self, trace: Trace, counts: Counts, why: str) -> Refused:
+        """With a word for this moment: the making of the value begins when its maker hears of this."""
         counts.misses += 1
         trace.why = "miss"
-        lines = (*missed_lines(why), (MARK, self.marks.word(mark)))
+        lines = (*missed_lines(why), (MARK, self.marks.word(self.levels.mark())))
         return Refused(404, "there is no such entry", param="key", code="no_entry", headers=lines)
 
     async def _current(self, call: Call, entry: Entry) -> bool:
@@ -170,7 +170,7 @@ class ValueDesk:
     async def _told(self, call: Call, namespace: str) -> web.Response:
         """What this tenant has there, and how often this process was asked for it."""
         held = await self.invalidator.matching(call.tenant, namespaces=(namespace,))
-        facts: Told = {"namespace": namespace, "entries": len(held.keys), "examples": [*held.examples][:EXAMPLES]}
+        facts: Told = {"namespace": namespace, "entries": len(held.keys), "examples": list(held.examples)}
         facts |= asdict(self._counted(call, namespace)) | {"ttl": self.levels.ttl_of(namespace)}
         return told(Answered(200, facts))
 

@@ -14,6 +14,7 @@ from yarl import URL
 
 from adapters.vocabulary import Call
 from cache.dependencies import Dependencies
+from cache.depending import Depending
 from cache.entry import Entry, Shape
 from cache.exact import Exact
 from cache.files import Files
@@ -28,7 +29,7 @@ from proxy.cache_notes import Notes
 from proxy.value_depends import Labels
 from proxy.value_desk import Bounds, ValueDesk
 from tests.fakes import CHAT, Clock
-from tests.proxy.invalidating import Invalidator, Rows
+from tests.proxy.invalidating import Invalidating, invalidating
 from tests.running import Proxy, proxy
 
 SCOPE = bytes(range(32))
@@ -118,12 +119,13 @@ class Doors:
         desk: CacheDesk,
         layer: Layer,
         store: Store,
-        invalidator: Invalidator,
+        around: Invalidating,
         heard: list[Judgement],
         wall: Shifted,
     ) -> None:
         self.ours, self.desk, self.layer, self.store = ours, desk, layer, store
-        self.invalidator, self.heard, self.wall = invalidator, heard, wall
+        self.invalidator, self.replicas, self.rows = around
+        self.heard, self.wall = heard, wall
         assert desk.values is not None
         self.values = desk.values
 
@@ -169,12 +171,13 @@ async def doors(
         sinks.append(notes.note)
         shifted = Shifted(edge.telling.wall)
         heard = list[Judgement]()
-        invalidator = Invalidator(app.levels, Rows(store.entries))
+        depending = Depending(Dependencies(), Files(shifted, ["/"]))
+        around = invalidating(app.levels, store.entries, depending)
         words = map("word-{}".format, count())
         values = ValueDesk(
             levels=app.levels,
-            invalidator=invalidator,
-            depends=Labels(Dependencies(), Files(shifted, ["/"])),
+            invalidator=around.invalidator,
+            depends=Labels(depending),
             bounds=bounds or Bounds(),
             wall=shifted,
             words=lambda: next(words),
@@ -187,10 +190,10 @@ async def doors(
             admission=app.upstreams.admission,
             notes=notes,
             wall=Clock(),
-            invalidator=invalidator,
+            invalidator=around.invalidator,
             values=values,
         )
-        doors = Doors(ours, desk, layer, store, invalidator, heard, shifted)
+        doors = Doors(ours, desk, layer, store, around, heard, shifted)
         rooms: Any = edge.rooms
         rooms["cache"] = desk
         yield doors

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.cache_words import done, explained, plain
+from proxy.cache_words import cleared, done, explained, happened, plain, stored
 
 NAMES = (
     *("route", "model", "exact", "semantic", "outcome", "why", "level", "age", "ttl", "key", "stores", "missing"),
@@ -102,3 +102,30 @@ def test_whatever_a_proxy_says(told: dict[str, Any]) -> None:
     for text in (explained(told), done(told)):
         assert text.endswith("\n")
         assert all(line.isprintable() for line in text.split("\n"))
+
+
+@given(WILD)
+def test_anything_about_what_went_can_be_told(told: Any) -> None:
+    if isinstance(told, dict):
+        for words in (cleared, happened, stored, done):
+            assert words({"key": 1} | told).endswith("\n")
+
+
+def test_what_went_and_what_would() -> None:
+    assert cleared({"would_delete": 2, "examples": ["a\n", 5]}) == (
+        "would delete 2; nothing has been done (--yes does it)\n    a\\n\n    5\n"
+    )
+    late = {"semantic": 1, "exact": 2, "complete": False, "missing": ["b", "c"], "why": "w"}
+    told = "1 semantic, 2 exact\nnot confirmed yet by b, c (w): what it holds may be served until its lease is over\n"
+    assert cleared(late) == f"deleted: {told}"
+    assert happened(late) == f"noted; deleted: {told}"
+    assert done(late) == f"deleted: {told}"
+    assert done({"complete": True, "missing": ["b"]}) == "deleted: 0 semantic, 0 exact\n"
+
+
+def test_what_became_of_a_value() -> None:
+    assert stored({"stored": True, "ttl": 7200.0}) == "kept for 2 h\n"
+    assert stored({"stored": False, "why": "ttl 0"}) == "not kept: ttl 0\n"
+    assert stored({"stored": True, "ttl": 5, "complete": False}).endswith(
+        "not confirmed yet by some replica: what it holds may be served until its lease is over\n"
+    )

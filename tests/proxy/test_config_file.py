@@ -345,3 +345,27 @@ def flat(tree, trail=()):
 
 def said(text):
     return flat(yaml.safe_load(text))
+
+
+def sizes(text, **changes):
+    levels = loads(text, changes=changes).cache.multi_level
+    return levels.l1.max_size, levels.l2.max_size, levels.l3.max_size
+
+
+def test_a_preset_sets_the_sizes_that_nobody_has_set():
+    assert sizes("cache: {preset: small}") == (500, 5_000, 50_000)
+    assert sizes("cache: {preset: large, multi_level: {l1: {max_size: 7}}}") == (7, 50_000, 500_000)
+    assert sizes("cache:\n  preset: null\n") == (1_000, 10_000, 100_000)
+    assert sizes("", **{"cache.preset": "small"}) == (500, 5_000, 50_000)
+    assert loads("cache: {preset: small}").cache.preset == "small"
+
+
+@pytest.mark.parametrize("text", ["cache: {preset: tiny}", "cache: {preset: [small]}", "cache: [preset]", "cache: x"])
+def test_what_is_no_preset_is_reported_and_sets_nothing(text):
+    with pytest.raises(ConfigError):
+        loads(text)
+
+
+def test_with_a_preset_what_is_written_is_read_again():
+    loaded = loads("cache: {preset: memory-constrained, multi_level: {l2: {max_size: 9}}}")
+    assert loads(dump(loaded)) == loaded

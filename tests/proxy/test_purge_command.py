@@ -72,7 +72,7 @@ async def test_what_is_printed_steers_no_terminal() -> None:
 
 async def test_a_replica_that_is_late_is_named() -> None:
     async with doors("simulated") as there:
-        there.invalidator.reached = Reached(False, ("b", "c"), "no answer for 2 s")
+        there.replicas.reached = Reached(False, ("b", "c"), "no answer for 2 s")
         code, out, err = await at(there, "clear", "--tag", "x")
         told = "not confirmed yet by b, c (no answer for 2 s): what it holds may be served until its lease is over\n"
         assert (code, out, err) == (1, f"deleted: 0 semantic, 0 exact\n{told}", "")

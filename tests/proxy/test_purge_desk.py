@@ -153,7 +153,7 @@ async def test_what_is_no_tag(tag: str) -> None:
     async with doors("simulated") as there:
         status, told = await there.ask(None, f"/cache/tags/{tag}", "DELETE")
         assert (status, told["error"]["param"]) == (400, "tag")
-        assert there.invalidator.seen == []
+        assert there.replicas.seen == []
 
 
 async def test_purging_a_namespace_leaves_the_others() -> None:
@@ -186,10 +186,10 @@ async def test_a_pattern_of_many_goes_in_several_lines(monkeypatch: pytest.Monke
     monkeypatch.setattr("proxy.purge_desk.TOGETHER", 2)
     async with doors("simulated") as there:
         await tagged(there, *[f"n/{number}" for number in range(5)])
-        there.invalidator.reached = Reached(False, ("b",), "late")
+        there.replicas.reached = Reached(False, ("b",), "late")
         status, told = await there.ask({"pattern": "n/*", "dry_run": False}, "/cache/purge")
         assert (status, told["deleted"], told["missing"], told["why"]) == (202, 5, ["b"], "late")
-        assert [len(what.keys) for what in there.invalidator.seen] == [2, 2, 1]
+        assert [len(what.keys) for what in there.replicas.seen] == [2, 2, 1]
 
 
 async def test_examples_are_ten_at_most() -> None:
@@ -268,14 +268,14 @@ async def test_targets_that_can_not_be_read(body: Any, param: str) -> None:
     async with doors("simulated") as there:
         status, told = await there.ask(body, "/cache/purge")
         assert (status, told["error"]["param"]) == (400, param)
-        assert there.invalidator.seen == []
+        assert there.replicas.seen == []
 
 
 async def test_how_far_it_came() -> None:
     async with doors("simulated") as there:
         there.store.add(1, await tenant_of(there))
         await tagged(there, "n/a", "n/b", cache_tags="t")
-        there.invalidator.reached = Reached(False, ("replica-b",), "no answer for 2 s")
+        there.replicas.reached = Reached(False, ("replica-b",), "no answer for 2 s")
         far = {"complete": False, "missing": ["replica-b"], "why": "no answer for 2 s"}
         status, told = await there.ask({"tags": ["t"]}, "/cache/purge")
         assert (status, told) == (202, {"deleted": 2, "semantic": 0, "exact": 2} | far)
@@ -305,7 +305,7 @@ async def test_a_level_that_fails_is_told(method: str, path: str, body: Any) -> 
     async with doors("simulated") as there:
         await tagged(there, "n/a")
         there.store.add(1, await tenant_of(there))
-        there.invalidator.failed = True
+        there.rows.failed = True
         status, told = await there.ask(body, path, method)
         assert (status, told["error"]["code"]) == (503, "level_failed")
 
@@ -316,14 +316,14 @@ async def test_a_whole_key_goes_also_where_it_is_not_here() -> None:
         tenant = await tenant_of(there)
         assert (await there.ask(None, "/cache/keys/" + "ab" * 32, "DELETE"))[0] == 404
         assert (await there.ask(None, "/cache/keys/" + "ab" * 31, "DELETE"))[0] == 404
-        assert there.invalidator.seen == [Invalidation(tenant, keys=(b"\xab" * 32,))]
+        assert there.replicas.seen == [Invalidation(tenant, keys=(b"\xab" * 32,))]
 
 
 async def test_a_scope_is_told_to_replicas_by_its_label() -> None:
     async with doors("simulated") as there:
         tenant = await tenant_of(there)
         await there.ask({"scope": "AB" * 32}, "/cache/purge")
-        assert there.invalidator.seen == [Invalidation(tenant, labels=("scope:" + "ab" * 32,))]
+        assert there.replicas.seen == [Invalidation(tenant, labels=("scope:" + "ab" * 32,))]
 
 
 # What happened

@@ -9,12 +9,13 @@ import pytest
 
 from adapters.errors import Refused
 from cache.invalidation import Invalidation
+from cache.invalidator import Matching, Outcome
 from cache.labels import entry_label
 from cache.replicas import Reached
 from cache.value_key import value_key
 from proxy.config import Settings
 from proxy.purge_store import clear_store
-from proxy.purge_told import Held, Invalidates, Sum
+from proxy.purge_told import Invalidates
 from proxy.purge_wish import Purge
 from proxy.value_path import Place
 from proxy.value_wish import Named
@@ -41,17 +42,17 @@ class Store:
         yield self
         self.closed += 1
 
-    async def invalidate(self, what: Invalidation) -> Sum:
+    async def invalidate(self, what: Invalidation) -> Outcome:
         self.seen.append(what)
-        return Sum(reached=self.reached, failed=self.failed)
+        return Outcome(reached=self.reached, failed=self.failed)
 
     async def matching(
         self, tenant: str | None, *, pattern: str = "", labels: Sequence[str] = (), namespaces: Sequence[str] = ()
-    ) -> Held:
+    ) -> Matching:
         self.looked.append((tenant, pattern, tuple(labels), tuple(namespaces)))
-        return Held(KEYS, ("n/a", "n/b"))
+        return Matching(KEYS, ("n/a", "n/b"))
 
-    async def event(self, kind: str, facts: Mapping[str, str], tenant: str | None) -> Sum:
+    async def event(self, kind: str, facts: Mapping[str, str], tenant: str | None) -> Outcome:
         raise LookupError(kind)
 
 

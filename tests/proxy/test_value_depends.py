@@ -9,6 +9,7 @@ import pytest
 
 from adapters.errors import Refused
 from cache.dependencies import Dependencies
+from cache.depending import Depending
 from cache.entry import Entry
 from cache.files import Files
 from cache.value_key import value_key
@@ -26,7 +27,7 @@ class Kept:
 
     def __init__(self, root: Path) -> None:
         self.clock = Clock(2e9)  # no file is young
-        self.labels = Labels(Dependencies({"prompt:x": ["doc:y"]}), Files(self.clock, [root]))
+        self.labels = Labels(Depending(Dependencies({"prompt:x": ["doc:y"]}), Files(self.clock, [root])))
         self.entries: dict[bytes, Entry] = {}
 
     def add(self, name: str, *labels: str, tenant: str = "t") -> Entry:
