@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from math import inf
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from adapters.tasks import Tasks
@@ -16,15 +15,13 @@ from cache.descent import TOGETHER
 from cache.entry import Entry
 from cache.invalidation import Invalidation
 from cache.level import Level
+from cache.owing import Owing
 from cache.shared_puts import SharedPuts
 from cache.unsettled import Unsettled
 from cache.validity import Validity
 
 TRIES = 4
 """How often a write is begun anew because somebody invalidated something else meanwhile."""
-
-OWED = 1000
-"""Invalidations that the shared level owes; of more it owes everything."""
 
 
 @runtime_checkable
@@ -68,12 +65,10 @@ class Below:
         self.levels = [level for level in (l2, l3) if level is not None]
         self.late = 0
         """Entries that had been invalidated by the time they were there."""
-        self._validity, self._clock, self._tasks = validity, clock, tasks
+        self._validity, self._clock = validity, clock
         self._puts = SharedPuts(tasks)
-        self._shared = settle is not None
-        self._unsettled, self._owing = Unsettled(settle or 0.0), Unsettled(inf)
-        self._owed: list[Invalidation] = []
-        self._redoing = False
+        self._shared, self._unsettled = settle is not None, Unsettled(settle or 0.0)
+        self._owing = {level.name: Owing(level, tasks, self.note) for level in self.levels}
 
     # Reading
 
@@ -89,7 +84,7 @@ class Below:
                 found.append((entry, level))
                 if entry.fresh(self._clock()):
                     break
-        return found
+        return [each for each in found if not self._validity.late(each[0], mark)]  # it took time to read the others
 
     async def get_many(self, keys: Sequence[bytes]) -> dict[bytes, tuple[Entry, Level]]:
         """Those that are fresh; a level that does not answer is waited for once."""
@@ -104,16 +99,13 @@ class Below:
             for key, entry in read.items():
                 if entry.fresh(now) and self._valid(entry, level, mark):
                     found[key] = entry, level
-        return found
+        return {key: each for key, each in found.items() if not self._validity.late(each[0], mark)}
 
     def _valid(self, entry: Entry, level: Level, mark: int) -> bool:
-        if level is self.l3:
-            if self._owed and not self._redoing:
-                self._redoing = True  # it answers: now it can do what it could not do then
-                self._tasks.spawn(self._redo())
-            now = self._clock()
-            if self._unsettled.covers(entry, now) or self._owing.covers(entry, now):
-                return False
+        if self._owing[level.name].covers(entry):
+            return False
+        if level is self.l3 and self._unsettled.covers(entry, self._clock()):
+            return False
         return not self._late(entry, mark)
 
     def held(self) -> list[bytes]:
@@ -128,7 +120,7 @@ class Below:
     async def write(self, entry: Entry, mark: int) -> bool:
         """Into all of them at the same time. Whether any has it."""
         kept = False
-        shared = None if self.l3 is None else self._puts.begin(entry, self._share(self.l3, entry, mark, False))
+        shared = None if self.l3 is None else self._puts.begin(entry, self._settle(self.l3, entry, mark, False))
         if self.l2 is not None:
             kept = await self._settle(self.l2, entry, mark, False)
         return (await shared or kept) if shared is not None else kept
@@ -136,15 +128,8 @@ class Below:
     async def add(self, level: Level, entry: Entry, mark: int) -> bool:
         """Into this level, if it is not there."""
         if level is self.l3:
-            return await self._puts.begin(entry, self._share(level, entry, mark, True))
+            return await self._puts.begin(entry, self._settle(level, entry, mark, True))
         return await self._settle(level, entry, mark, True)
-
-    async def _share(self, level: Level, entry: Entry, mark: int, only_new: bool) -> bool:
-        kept = await self._settle(level, entry, mark, only_new)
-        if kept and not only_new and not self._validity.late(entry, mark):
-            self._unsettled.put(entry)
-            self._owing.put(entry)
-        return kept
 
     async def _settle(self, level: Level, entry: Entry, mark: int, only_new: bool) -> bool:
         """The level asks for itself, at the last moment, whether anybody invalidated anything since we asked here."""
@@ -153,6 +138,10 @@ class Below:
                 return False
             valid = self._validity.now()
             if await level.put(entry, valid, only_new=only_new):
+                if not only_new and valid():
+                    self._owing[level.name].put(entry)
+                    if level is self.l3:
+                        self._unsettled.put(entry)
                 return True
             if valid():
                 return False  # refused for another reason
@@ -176,43 +165,22 @@ class Below:
         gone: set[bytes] = set()
         failed = False
         if self.l2 is not None:
-            removed = await self.l2.invalidate(what)
+            removed = await self._owing[self.l2.name].remove(what)
             failed = removed is None
             gone |= (removed or set()) | again()
         if self.l3 is not None:
             await self._puts.passed(what)
             if shared:
-                removed = await self.sweep(what)
+                removed = await self._owing[self.l3.name].remove(what)
                 failed = failed or removed is None
                 gone |= removed or set()
                 if not self._shared:
                     gone |= again()
         return Removed(gone, failed)
 
-    async def sweep(self, what: Invalidation) -> set[bytes] | None:
-        """Out of the level that replicas share. Where that fails nothing that is covered is taken from there until it
-        has been done."""
-        if self.l3 is None:
-            return set()
-        removed = await self.l3.invalidate(what)
-        if removed is None:
-            self._owed = [*self._owed, what] if len(self._owed) < OWED else [Invalidation(everything=True)]
-            for each in self._owed[-1:]:
-                self._owing.note(each, self._clock())
-        return removed
-
-    async def _redo(self) -> None:
-        assert self.l3 is not None
-        try:
-            while self._owed:
-                what = self._owed[0]
-                if await self.l3.invalidate(what) is None:
-                    return
-                self._owed = [each for each in self._owed if each != what]
-                self.note(what)
-                self._owing.settled(what)
-        finally:
-            self._redoing = False
+    async def sweep(self, what: Invalidation) -> bool:
+        """Out of the level that replicas share, if there is one."""
+        return self.l3 is None or await self._owing[self.l3.name].remove(what) is not None
 
 
 async def _many(level: Level, keys: Sequence[bytes]) -> dict[bytes, Entry]:

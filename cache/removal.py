@@ -51,7 +51,7 @@ class Removal:
         """Out of the shared level once more, now that all replicas have heard. False where that failed or came too
         late, so that another may have taken it from there."""
         began, parts = self._unswept.pop(what, (self._clock(), [self._dependents.included(what)]))
-        swept = [await self._below.sweep(part) is not None for part in parts]
+        swept = [await self._below.sweep(part) for part in parts]
         return all(swept) and self._clock() - began <= self._seconds
 
     def _note(self, what: Invalidation) -> tuple[set[bytes], bool]:

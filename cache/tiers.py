@@ -130,6 +130,7 @@ class Tiers:
 
     async def get_many(self, keys: Iterable[bytes]) -> dict[bytes, Found]:
         """Those that there are, as `get` finds them; each level is asked for all that the upper ones don't have."""
+        mark = self._validity.mark()
         found: dict[bytes, Found] = {}
         elsewhere: list[bytes] = []
         for key in keys:
@@ -138,7 +139,12 @@ class Tiers:
                 found[key] = entry, "l1"
             else:
                 elsewhere.append(key)
-        read = await self._below.get_many(elsewhere) if elsewhere and self._validity.current() else {}
+        if not elsewhere:
+            return found
+        read = await self._below.get_many(elsewhere) if self._validity.current() else {}
+        if not self._validity.current():
+            return {}
+        found = {key: each for key, each in found.items() if not self._validity.late(each[0], mark)}
         for key, (entry, level) in read.items():
             if (newer := self.peek(key)) is not None:
                 found[key] = newer, "l1"
