@@ -6,50 +6,49 @@ The only module that names the real clock, the real randomness and the real netw
 from __future__ import annotations
 
 import asyncio
-import os
 import random
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from adapters.anthropic_messages import ANTHROPIC_MESSAGES
-from adapters.errors import Unfoldable
 from adapters.openai_chat import OPENAI_CHAT
 from adapters.openai_choices import OPENAI_CHOICES
 from adapters.openai_embeddings import OPENAI_EMBEDDINGS
 from adapters.openai_responses import OPENAI_RESPONSES
 from adapters.tasks import Tasks
-from adapters.vocabulary import PLAIN, Call, Handler
+from adapters.vocabulary import Call, Handler
 from cache.coalesce import Coalesce, Peek
-from cache.controls import member_of
-from cache.disk import Disk
-from cache.exact import Exact
+from cache.exact import ALONE, Exact, Shared, Stale
 from cache.if_cached import IfCached
 from cache.items import Items
-from cache.memory import Memory
 from cache.policy import Policy
 from cache.recent import Recent
 from cache.tiers import Tiers
+from proxy.beside import Beside, beside
 from proxy.cache_desk import CacheDesk
 from proxy.cache_desk import Semantic as Answers
 from proxy.cache_notes import Notes
 from proxy.config import Settings
-from proxy.config_rules import located, resolve_keys, store_path, stores_on_disk
-from proxy.conversations import Conversations
+from proxy.config_rules import resolve_keys
 from proxy.edge import Desk, Door, Edge
 from proxy.equivalents import Equivalents, equivalents
-from proxy.events import Event, Sink, log_event
 from proxy.fanout import FanoutDesk
 from proxy.metrics import Metrics
 from proxy.operations import operations
 from proxy.peers import Peers
 from proxy.record import Recorder
-from proxy.replay_facts import ROUTES
-from proxy.secret import install_secret
+from proxy.sinks import recorder_of, sinks_of
+from proxy.storage import Shared as Replicated
+from proxy.storage import Storage, secret_of, storage
 from proxy.tenants import Managed, PassThrough, Tenancy
 from proxy.upstreams import Upstreams, World, connect
+from proxy.value_depends import Labels
+from proxy.value_desk import Bounds, ValueDesk
 from proxy.warm_door import WarmDesk
 from warming.several import Names, Several
 
@@ -65,10 +64,12 @@ class App:
     upstreams: Upstreams
     recorder: Recorder | None
     near: Equivalents | None
+    beside: Beside
 
     async def close(self, deadline: float) -> None:
         """Lets flights end within `deadline` seconds, then closes what is open."""
         await self.tasks.drain(deadline)
+        await self.beside.close()
         if self.near is not None:
             await self.near.close()
         await self.upstreams.close()
@@ -79,22 +80,23 @@ class App:
 
 async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, peers: Path | None = None) -> App:
     """The proxy; with `peers`, a directory, as the worker of this index among others on the same port."""
-    levels, tasks = _levels(settings, env), Tasks()
+    tasks = Tasks()
+    world = World(time.time, time.perf_counter, asyncio.sleep, random.Random().random)
     async with AsyncExitStack() as opened:  # closed again where something that comes later can't be had
-        await levels.open()
-        opened.push_async_callback(levels.close)
-        app = await _built(settings, env, levels, tasks, opened)
+        store = await storage(settings, env, world, tasks, opened, peers)
+        app = await _built(settings, env, store, world, tasks, opened)
+        await app.beside.open(settings, world, tasks)
         app.edge.operations = operations(settings, app.edge, app.metrics, _peers(peers, index, app.metrics, tasks))
         opened.pop_all()
     return app
 
 
 async def _built(
-    settings: Settings, env: Mapping[str, str], levels: Tiers, tasks: Tasks, opened: AsyncExitStack
+    settings: Settings, env: Mapping[str, str], store: Storage, world: World, tasks: Tasks, opened: AsyncExitStack
 ) -> App:
-    tenancy, verify = _tenancy(settings, env)
-    world = World(time.time, time.perf_counter, asyncio.sleep, random.Random().random)
-    upstreams = connect(settings, env, world, tasks, verify=verify)
+    levels, labels = store.tiers, store.labels
+    tenancy, verify = await _tenancy(settings, env, store.shared)
+    upstreams = connect(settings, env, world, tasks, verify=verify, leases=store.leases)
     opened.push_async_callback(upstreams.close)
     await upstreams.open()
     opened.push_async_callback(tasks.drain, 0.0)
@@ -109,16 +111,21 @@ async def _built(
     names = Names(time.time())
     talking: Handler = Several(upstreams.router, OPENAI_CHOICES, names, tasks)
     talking = IfCached(talking) if settings.cache.enabled else talking
-    near = await _near(settings, env, talking, upstreams, policy, world, tasks, opened)
+    near = await _near(settings, env, talking, upstreams, policy, world, tasks, store, opened)
     talking = near.layer if near is not None else talking  # equivalent questions, allowed to refuse
-    exact = Exact(talking, levels, policy, upstreams.admission, time.time) if caches else None
+    exact = _exact(settings, talking, store, policy, upstreams) if caches else None
     talking = shared(exact or talking, exact.peek if exact else _nothing, policy.cacheable)
 
     embedding: Handler = upstreams.router
-    items = Items(embedding, levels, upstreams.admission, time.time, max_item=kept.max_answer) if caches else None
+    items = Items(embedding, levels, upstreams.admission, time.time, kept.max_answer, labels) if caches else None
     embedding = shared(items or embedding, items.peek if items else _nothing, _always)
 
-    metrics, notes, recorder = _metrics(levels, upstreams, near), Notes(Recent()), _recorder(settings, env)
+    aside = beside(settings, env, store, exact, near.store if near else None, world, tasks)
+    metrics, notes, recorder = (
+        _metrics(levels, upstreams, near, aside),
+        Notes(Recent()),
+        recorder_of(settings, env, time.time()),
+    )
     edge = Edge(
         {
             "/chat/completions": Door(OPENAI_CHAT, talking, "chat"),
@@ -130,14 +137,14 @@ async def _built(
         routing=upstreams.router.routing,
         tenancy=tenancy,
         operations={},
-        sinks=[*_sinks(settings, metrics, recorder), notes.note],
+        sinks=[*sinks_of(settings, metrics, recorder), notes.note, *([aside.warming.note] if aside.warming else [])],
         body_limit=settings.limits.body,
         clock=time.perf_counter,
         wall=time.time,
         desks=_desks(settings, upstreams, names, tasks, exact.holds if exact else _never, policy.cacheable),
-        rooms={"cache": _cache_desk(levels, exact, items, near, upstreams, notes)},
+        rooms={"cache": _cache_desk(settings, store, aside, exact, items, near, upstreams, notes)},
     )
-    return App(edge, levels, metrics, tasks, upstreams, recorder, near)
+    return App(edge, levels, metrics, tasks, upstreams, recorder, near, aside)
 
 
 async def _near(
@@ -148,45 +155,61 @@ async def _near(
     policy: Policy,
     world: World,
     tasks: Tasks,
+    store: Storage,
     opened: AsyncExitStack,
 ) -> Equivalents | None:
     if not (settings.cache.enabled and settings.cache.semantic.enabled):
         return None
-    near = await equivalents(settings, env, inner, upstreams, policy, world, tasks)
+    near = await equivalents(settings, env, inner, upstreams, policy, world, tasks, store.tiers, store.labels)
     opened.push_async_callback(near.close)
     opened.push_async_callback(tasks.drain, 0.0)  # closing goes backwards: first of all what uses it
     tasks.spawn(near.reembed(asyncio.sleep), endless=True)
     return near
 
 
-def _metrics(levels: Tiers, upstreams: Upstreams, near: Equivalents | None) -> Metrics:
+def _exact(settings: Settings, inner: Handler, store: Storage, policy: Policy, upstreams: Upstreams) -> Exact:
+    stale, redis = settings.cache.stale, settings.cache.multi_level.l3
+    ends = Stale(stale.if_error, stale.while_revalidate)
+    shared = Shared(store.leases, redis.lease_wait) if store.leases is not None else ALONE
+    return Exact(inner, store.tiers, policy, upstreams.admission, time.time, store.labels, ends, shared)
+
+
+def _metrics(levels: Tiers, upstreams: Upstreams, near: Equivalents | None, aside: Beside) -> Metrics:
     def sizes() -> dict[str, dict[str, int]]:
         return levels.stats() | ({"semantic": near.store.stats()} if near else {})
 
-    return Metrics(sizes, upstreams.layers.figures, near.figures if near else dict)
-
-
-def _recorder(settings: Settings, env: Mapping[str, str]) -> Recorder | None:
-    where = settings.record.dir
-    return Recorder(located(where, env), started=time.time(), pid=os.getpid()) if where else None
+    return Metrics(sizes, upstreams.layers.figures, near.figures if near else dict, aside.figures)
 
 
 def _cache_desk(
-    levels: Tiers,
+    settings: Settings,
+    store: Storage,
+    aside: Beside,
     exact: Exact | None,
     items: Items | None,
     near: Equivalents | None,
     upstreams: Upstreams,
     notes: Notes,
 ) -> CacheDesk:
+    given, on = settings.cache.values, settings.cache.enabled and settings.cache.exact.enabled
+    values = ValueDesk(
+        levels=store.tiers,
+        invalidator=aside.invalidator,
+        depends=Labels(store.depending),
+        bounds=Bounds(given.max_value, given.max_key, settings.cache.invalidation.default_ttl),
+        wall=time.time,
+        words=partial(secrets.token_hex, 16),
+    )
     return CacheDesk(
-        levels=levels,
+        levels=store.tiers,
         exact=exact,
         items=items,
         semantic=Answers(near.layer, near.store, near.audit.heard) if near else None,
         admission=upstreams.admission,
         notes=notes,
         wall=time.time,
+        invalidator=aside.invalidator if on or near is not None else None,
+        values=values if on and given.enabled else None,
     )
 
 
@@ -218,23 +241,12 @@ def _shared(settings: Settings, tasks: Tasks, *, verify: bool) -> Callable[[Hand
     return around
 
 
-def _levels(settings: Settings, env: Mapping[str, str]) -> Tiers:
-    store = settings.cache.multi_level
-    l1 = l2 = None
-    if settings.cache.enabled and settings.cache.exact.enabled and store.l1.enabled:
-        l1 = Memory(store.l1.max_size, store.l1.max_bytes, store.l1.ttl, time.time)
-    if stores_on_disk(settings):
-        l2 = Disk(store_path(settings, env), store.l2.max_size, store.l2.max_bytes, store.l2.ttl, time.time)
-    return Tiers(l1, l2)
-
-
-def _tenancy(settings: Settings, env: Mapping[str, str]) -> tuple[Tenancy, bool]:
+async def _tenancy(settings: Settings, env: Mapping[str, str], shared: Replicated | None) -> tuple[Tenancy, bool]:
     """How callers are told apart, and whether the providers have to be asked about their credentials."""
     share = settings.tenants.share_cache
     if settings.tenants.mode == "managed":
         return Managed(resolve_keys(settings, env), share_cache=share), False
-    secret = install_secret(store_path(settings, env).parent if stores_on_disk(settings) else None)
-    return PassThrough(secret, share_cache=share), settings.tenants.verify
+    return PassThrough(await secret_of(settings, env, shared), share_cache=share), settings.tenants.verify
 
 
 def _nothing(call: Call) -> None:
@@ -255,37 +267,6 @@ def _credential(call: Call) -> str:
 
 def _nobody(call: Call) -> str:
     return ""
-
-
-def _sinks(settings: Settings, metrics: Metrics, recorder: Recorder | None) -> list[Sink]:
-    sinks: list[Sink] = [Conversations().note]
-    if settings.metrics.enabled:
-        sinks.append(metrics.observe)
-    if settings.log.requests:
-        sinks.append(log_event)
-    if recorder is not None:
-        sinks.append(_recording(recorder))
-    return sinks
-
-
-def _recording(recorder: Recorder) -> Sink:
-    def sink(event: Event) -> None:
-        call, message = event.call, None
-        if call is None or not call.parsed or event.status >= 400 or event.route not in ROUTES:
-            return
-        if event.answer is not None:
-            try:
-                message = event.answer.message()
-            except Unfoldable:
-                message = None  # torn, or not of one piece: the request is worth recording all the same
-        usage = message.get("usage") if message else None
-        body = call.parsed
-        if call.controls != PLAIN and "cache" not in body:
-            body = {**body, "cache": member_of(call.controls)}  # said in a header, and headers are not recorded
-        session = call.headers.get("x-session-id", "")
-        recorder.record(call.tenant, session, body, message, usage, event.at, event.route)
-
-    return sink
 
 
 def _peers(directory: Path | None, index: int, metrics: Metrics, tasks: Tasks) -> Peers | None:

@@ -27,9 +27,10 @@ from cache.breaker import Breaker
 from cache.budget import Budget
 from cache.decide import Decide, Grey, Terms
 from cache.judging import Judge, Likeness, Model
+from cache.keeping import Labels
 from cache.policy import Policy
 from cache.semantic import Semantic
-from cache.semantic_parts import Options
+from cache.semantic_parts import Marks, Options
 from cache.semantic_store import SemanticStore
 from cache.verifier import NEVER, UnusableVerifier, Verifier, packaged, read
 from proxy.config import Settings
@@ -116,6 +117,8 @@ async def equivalents(
     policy: Policy,
     world: World,
     tasks: Tasks,
+    marks: Marks,
+    labels: Labels,
 ) -> Equivalents:
     """Raises `ConfigError` where something is missing, with what to do about it."""
     given, prices = settings.cache.semantic, prices_of(settings, world.wall())
@@ -153,6 +156,8 @@ async def equivalents(
         upstreams.admission,
         options,
         tasks,
+        marks,
+        labels=labels,
         wall=world.wall,
         clock=world.clock,
     )

@@ -12,10 +12,12 @@ from adapters.prices import Prices
 from adapters.profiles import multipliers, profile_of
 from adapters.tasks import Tasks
 from adapters.vocabulary import Call, Clock, Handler, Sleep
+from cache.leases import Leases
 from proxy.config import Settings, Upstream
 from proxy.config_problem import ConfigError, Problem
 from proxy.config_rules import store_path, stores_on_disk
 from proxy.providers import cached_by, seller
+from warming.across import Across
 from warming.frozen import Frozen
 from warming.hook_runner import Counts, Guard, Threads
 from warming.hooks import Hook, HookError, load
@@ -41,6 +43,7 @@ class Layers:
         env: Mapping[str, str],
         prices: Prices,
         tasks: Tasks,
+        leases: Leases | None = None,
         *,
         wall: Clock,
         clock: Clock,
@@ -48,6 +51,7 @@ class Layers:
     ) -> None:
         self._settings, self._prices, self._tasks = settings, prices, tasks
         self._clock, self._sleep = clock, sleep
+        self._across = Across(leases, tasks) if leases is not None else None
         self._planner, self.ledger = Planner(), Ledger()
         self._warming, self._pruning = _warming(settings), _pruning(settings)
         self._counts, self._threads = Counts(), Threads()
@@ -84,6 +88,7 @@ class Layers:
             self._tasks,
             clock=self._clock,
             sleep=self._sleep,
+            across=self._across,
         )
         if self._frozen is None:
             return warm

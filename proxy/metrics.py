@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 from adapters.prices import Costs
 from adapters.usage import Usage
 from proxy.events import Event
+from proxy.metrics_cache import background
 from proxy.metrics_semantic import near
 from proxy.metrics_warming import warmed
 
@@ -59,13 +60,14 @@ class Histogram:
 
 class Metrics(Collector):
     """`sizes` gives the store's statistics when scraped: level -> name -> number. `warming`: the
-    figures of the ledger, when scraped, `semantic` those of audits."""
+    figures of the ledger, when scraped, `semantic` those of audits, `cache` those of what it does by itself."""
 
     def __init__(
         self,
         sizes: Callable[[], Mapping[str, Mapping[str, float]]],
         warming: Callable[[], Mapping[tuple[str, ...], float]] = dict,
         semantic: Callable[[], Mapping[tuple[str, ...], float]] = dict,
+        cache: Callable[[], Mapping[tuple[str, ...], float]] = dict,
     ) -> None:
         self.requests: dict[tuple[str, ...], float] = defaultdict(float)
         self.tokens: dict[tuple[str, ...], float] = defaultdict(float)
@@ -78,7 +80,7 @@ class Metrics(Collector):
         self.retries = self.unpriced = self.stored = self.in_flight = self.modified_bytes = self.dropped = 0
         self.unknown_events = 0
         self.sizes = sizes
-        self.warming, self.semantic = warming, semantic
+        self.warming, self.semantic, self.cache = warming, semantic, cache
         self.firsts: dict[str, Histogram] = {role: Histogram(UPSTREAM) for role in ROLES}
 
     def observe(self, event: Event) -> None:
@@ -153,6 +155,7 @@ class Metrics(Collector):
         yield family
         yield from warmed(self.warming())
         yield from near(self.semantic(), self.near)
+        yield from background(self.cache())
         yield GaugeMetricFamily("warmgate_in_flight", "Requests being answered now.", value=self.in_flight)
         yield from self._levels()
 

@@ -45,7 +45,7 @@ class State(msgspec.Struct):
 
 TABLES = ("requests", "tokens", "dollars", "unstored", "asked", "spent", "near")
 NUMBERS = ("retries", "unpriced", "stored", "in_flight", "modified_bytes", "dropped", "unknown_events")
-FIGURES = ("warming", "semantic")
+FIGURES = ("warming", "semantic", "cache")
 """Tables that others keep."""
 HISTOGRAMS = ("added", "upstream", "first")
 
@@ -68,7 +68,7 @@ def together(states: list[State]) -> Metrics:
     """One set of metrics that is the sum of these."""
     stores: dict[str, dict[str, float]] = {}
     others: dict[str, Table] = {name: {} for name in FIGURES}
-    total = Metrics(lambda: stores, lambda: others["warming"], lambda: others["semantic"])
+    total = Metrics(lambda: stores, lambda: others["warming"], lambda: others["semantic"], lambda: others["cache"])
     for state in states:
         for name in TABLES:
             table: Table = getattr(total, name)

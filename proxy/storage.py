@@ -17,6 +17,7 @@ from cache.redis_replicas import RedisReplicas
 
 from adapters.tasks import Tasks
 from cache.dependencies import Dependencies
+from cache.depending import Depending
 from cache.disk import Disk
 from cache.files import Files
 from cache.invalidation import Alone, Invalidation, Log
@@ -26,27 +27,23 @@ from cache.invalidator import Hearing, Invalidator, Near
 from cache.labelling import Labelling
 from cache.labels import BadLabel
 from cache.leases import Leases
-from cache.level import Share
 from cache.memory import Memory
-from cache.presets import TIMES
 from cache.redis_asking import Client
 from cache.redis_leases import RedisLeases
 from cache.redis_level import RedisLevel
 from cache.redis_secret import common_secret
 from cache.replicas import Nobody, Replicas
-from cache.tag_rules import BadRule, Rule, TagRules
-from cache.tiers import Options, Tiers
+from cache.tiers import Tiers
 from cache.watch import Watch
 from proxy.config import Settings
-from proxy.config_cache import Namespace
 from proxy.config_problem import ConfigError, Problem, Trail
-from proxy.config_rules import located, store_path, stores_on_disk
+from proxy.config_rules import located, redis_url, store_path, stores_on_disk
 from proxy.secret import LENGTHS, install_secret, replace_secret
+from proxy.storage_values import INVALIDATION, depends_of, grace_of, options_of, rules_of, shares_of
 from proxy.upstreams import World
 
 log = logging.getLogger("warmgate")
 
-INVALIDATION: Trail = ("cache", "invalidation")
 L3: Trail = ("cache", "multi_level", "l3")
 
 LOG = "invalidations.log"
@@ -66,8 +63,7 @@ class Shared:
 @dataclass(slots=True)
 class Storage:
     tiers: Tiers
-    files: Files
-    dependencies: Dependencies
+    depending: Depending
     events: Events
     labels: Labelling
     replicas: Replicas
@@ -81,8 +77,9 @@ class Storage:
 
     def invalidator(self, near: Near | None, rewarm: Callable[[set[bytes]], None] | None = None) -> Invalidator:
         """Of all levels and the semantic store. From here on this replica does what others tell it."""
-        self.hearing = Hearing(self.tiers, near, self.dependencies)
-        return Invalidator(self.tiers, near, self.replicas, self.dependencies, self.files, self.events, rewarm)
+        known = self.depending
+        self.hearing = Hearing(self.tiers, near, known.dependencies)
+        return Invalidator(self.tiers, near, self.replicas, known.dependencies, known.files, self.events, rewarm)
 
     async def hear(self, what: Invalidation) -> None:
         await (self.hearing or self.tiers.hear)(what)
@@ -100,6 +97,7 @@ async def storage(
         events = Events(given.events)
     except (BadLabel, BadEvent) as error:
         raise ConfigError([Problem(INVALIDATION, str(error))]) from error
+    depending = Depending(dependencies, files)
     for circle in dependencies.cycles():
         log.warning("cache.invalidation.depends: %s depend on each other; they go together", ", ".join(circle))
     kept: list[Storage] = []
@@ -115,7 +113,7 @@ async def storage(
         log=notes,
         replicas=replicas,
         tasks=tasks,
-        unchanged=lambda entry: files.fresh(entry.labels),
+        unchanged=depending.current,
     )
     labels = Labelling(
         rules_of(settings),
@@ -126,7 +124,7 @@ async def storage(
     )
     await tiers.open()
     opened.push_async_callback(tiers.close)
-    kept.append(Storage(tiers, files, dependencies, events, labels, replicas, shared))
+    kept.append(Storage(tiers, depending, events, labels, replicas, shared))
     return kept[0]
 
 
@@ -241,62 +239,6 @@ def log_of(settings: Settings, env: Mapping[str, str], world: World, opened: Asy
     return found
 
 
-def grace_of(settings: Settings) -> float:
-    """Seconds that levels keep what has expired."""
-    stale = settings.cache.stale
-    return max(stale.if_error, stale.while_revalidate)
-
-
-def options_of(settings: Settings) -> Options:
-    store = settings.cache.multi_level
-    return Options(
-        policy=store.write_policy,
-        flush_interval=store.flush_interval,
-        promote_after=store.promote_after,
-        grace=grace_of(settings),
-        ttls={name: ttl for name, given in settings.cache.namespaces.items() if (ttl := ttl_of(given)) is not None},
-    )
-
-
-def ttl_of(given: Namespace) -> float | None:
-    """Seconds that anything of a namespace lives; None: as long as the levels keep it."""
-    if given.ttl is not None:
-        return given.ttl
-    times = [each.ttl for each in (given.l1, given.l2, given.l3) if each.ttl is not None]
-    times += TIMES[given.data] if given.data is not None else ()
-    return max(times, default=None)
-
-
-def shares_of(settings: Settings, level: int) -> dict[str, Share]:
-    """What namespaces may take of L1 (0), L2 (1) and L3 (2)."""
-    found = {}
-    for name, given in settings.cache.namespaces.items():
-        portion = (given.l1, given.l2, given.l3)[level]
-        kind = TIMES[given.data] if given.data is not None else None
-        usual = (kind[level] if level < len(kind) else kind[-1]) if kind is not None else None
-        ttl = portion.ttl if portion.ttl is not None else given.ttl if given.ttl is not None else usual
-        if portion.max_size is not None or portion.max_bytes is not None or ttl is not None:
-            found[name] = Share(portion.max_size, portion.max_bytes, ttl)
-    return found
-
-
-def rules_of(settings: Settings) -> TagRules:
-    rules = [
-        Rule((each.tag,), each.model, each.tenant, each.namespace, each.path, each.contains)
-        for each in settings.cache.invalidation.tag_rules
-    ]
-    try:
-        return TagRules(rules)
-    except BadRule as error:
-        raise ConfigError([Problem((*INVALIDATION, "tag_rules"), str(error))]) from error
-
-
-def depends_of(settings: Settings, files: Files) -> dict[str, tuple[str, ...]]:
-    """Raises `BadLabel`."""
-    given = settings.cache.invalidation.depends
-    return {name: files.named(labels, os.getcwd()) for name, labels in given.items()}
-
-
 def watch_of(storage: Storage, settings: Settings, invalidator: Invalidator, world: World) -> Watch | None:
     """Notices changes of files; None where no entry may depend on any."""
     given = settings.cache.invalidation
@@ -306,7 +248,7 @@ def watch_of(storage: Storage, settings: Settings, invalidator: Invalidator, wor
     async def changed(moved: Mapping[str, Any]) -> None:
         await invalidator.files_changed(moved)
 
-    return Watch(storage.files, changed, world.sleep)
+    return Watch(storage.depending.files, changed, world.sleep)
 
 
 async def secret_of(settings: Settings, env: Mapping[str, str], shared: Shared | None) -> bytes:

@@ -30,6 +30,7 @@ from adapters.tasks import Tasks
 from adapters.translation import Terms, Translation
 from adapters.upstream import Patience, Retries, Upstream
 from adapters.vocabulary import Clock, Handler, Sleep, Way
+from cache.leases import Leases
 from cache.recall import Admission
 from proxy import config
 from proxy.config import SIMULATED, Settings
@@ -82,8 +83,17 @@ class Upstreams:
             await session.close()
 
 
-def connect(settings: Settings, env: Mapping[str, str], world: World, tasks: Tasks, *, verify: bool) -> Upstreams:
-    """`verify`: whether the providers have to be asked about the clients' credentials. Raises `ConfigError`."""
+def connect(
+    settings: Settings,
+    env: Mapping[str, str],
+    world: World,
+    tasks: Tasks,
+    *,
+    verify: bool,
+    leases: Leases | None = None,
+) -> Upstreams:
+    """`verify`: whether the providers have to be asked about the clients' credentials. `leases`: those of all replicas.
+    Raises `ConfigError`."""
     net, prices = network(settings), prices_of(settings, world.wall())
     sessions: list[aiohttp.ClientSession] = []
     handlers: dict[str, Handler] = {}
@@ -91,7 +101,7 @@ def connect(settings: Settings, env: Mapping[str, str], world: World, tasks: Tas
     learned: dict[str, Capabilities] = {}
     doors: dict[str, Admission] = {}
     simulated = _simulated(settings, world)
-    layers = Layers(settings, env, prices, tasks, wall=world.wall, clock=world.clock, sleep=world.sleep)
+    layers = Layers(settings, env, prices, tasks, leases, wall=world.wall, clock=world.clock, sleep=world.sleep)
     for name, upstream in net.upstreams.items():
         handler: Handler = Dressed(simulated, Dress(upstream.speaks or "openai", upstream.anthropic_version))
         if upstream.base_url != SIMULATED:
