@@ -98,6 +98,7 @@ class Invalidator:
         self._tiers, self._near, self._replicas = tiers, near, replicas
         self._dependencies, self._files, self._events = dependencies, files, events or Events()
         self._rewarm = rewarm
+        self._counts = dict.fromkeys(("told", "removed", "semantic", "incomplete", "failed"), 0)
         tiers.cascade = self.invalidate
 
     async def invalidate(self, what: Invalidation) -> Outcome:
@@ -108,7 +109,19 @@ class Invalidator:
         outcomes = [await self._part(part, gone) for part in self._dependencies.downward(what)]
         if gone and self._rewarm is not None:
             self._rewarm(gone)
-        return _sum(outcomes, len(gone))
+        return self._counted(_sum(outcomes, len(gone)))
+
+    def _counted(self, outcome: Outcome) -> Outcome:
+        self._counts["told"] += 1
+        self._counts["removed"] += outcome.removed
+        self._counts["semantic"] += outcome.semantic
+        self._counts["incomplete"] += not outcome.reached.complete
+        self._counts["failed"] += outcome.failed
+        return outcome
+
+    def stats(self) -> dict[str, int]:
+        """Invalidations and what they took out; how many did not reach all replicas, how many a level failed at."""
+        return dict(self._counts)
 
     async def _part(self, what: Invalidation, gone: set[bytes]) -> Outcome:
         removed = await self._tiers.invalidate(what)

@@ -27,6 +27,7 @@ from cache.policy import Policy
 from cache.semantic import Semantic
 from cache.semantic_parts import Options
 from cache.semantic_store import SemanticStore
+from cache.tiers import Tiers
 from cache.verifier import Verifier
 from tests.cache.scripted import Admission, Script, call_of
 from tests.cache.worded import DIMENSION, Worded
@@ -106,6 +107,7 @@ async def scene(
         admission,
         Options(mode, **options),
         tasks,
+        Tiers(None, None),
         wall=clock,
         clock=clock,
     )
