@@ -250,7 +250,7 @@ class Tiers:
         return None if removed.failed else removed.keys
 
     async def hear(self, what: Invalidation) -> None:
-        """Another replica has invalidated it: nothing of it is served here then, nor on its way into the shared level."""
+        """Another replica has invalidated it: nothing of it is served here then, nor on its way to the shared level."""
         await self._removal.here(what)
 
     async def sweep(self, what: Invalidation) -> bool:
