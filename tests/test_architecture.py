@@ -49,6 +49,7 @@ DECIDING = (
     "cache/entry.py",
     "cache/labels.py",
     "cache/invalidation.py",
+    "cache/dependencies.py",
     "cache/invalidation_lines.py",
     "cache/invalidation_events.py",
     "cache/tag_rules.py",
