@@ -60,7 +60,8 @@ class CacheWarmer:
             users=config.enable_user_specific,
             timezone=config.timezone,
         )
-        self._tasks, self._sleep = tasks or Tasks(), sleep
+        self._tasks = Tasks() if tasks is None else tasks  # one that has nothing to do is false
+        self._sleep = sleep
         self._history = History(self.patterns, history, self._tasks)
         self.refresher = Refresher(
             self.cache,

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from cache.descent import TOGETHER
 from cache.disk import Disk
+from cache.invalidation import Invalidation
 from cache.memory import Memory
-from cache.tiers import TOGETHER, Tiers
+from cache.tiers import Options, Tiers
 from tests.cache.contract import Clock, entry_of, key_of
+
+MINE = Invalidation("mine", everything=True)
 
 
 @asynccontextmanager
@@ -19,7 +23,7 @@ async def both(
 ) -> AsyncIterator[tuple[Tiers, Memory, Disk]]:
     memory = Memory(10, 1 << 20, l1, clock)
     disk = Disk(path / "cache.db", 100, 1 << 20, l2, clock, patience=patience)
-    levels = Tiers(memory, disk)
+    levels = Tiers(memory, disk, options=Options(promote_after=1))
     await levels.open()
     try:
         yield levels, memory, disk
@@ -82,7 +86,7 @@ async def test_delete_and_clear_reach_both(tmp_path: Path) -> None:
         assert await levels.delete(key_of(0)) is True
         assert await levels.delete(key_of(0)) is False
         assert await levels.get(key_of(0)) is None
-        await levels.clear()
+        await levels.invalidate(Invalidation(everything=True))
         assert await levels.get(key_of(1)) is None
     async with both(tmp_path, clock) as (levels, _, _):
         assert await levels.get(key_of(2)) is None
@@ -102,7 +106,7 @@ class Slow(Disk):
 async def test_what_was_removed_while_the_disk_was_read_does_not_come_back(tmp_path: Path) -> None:
     clock = Clock()
     disk = Slow(tmp_path / "cache.db", 100, 1 << 20, 100, clock, patience=5)
-    levels = Tiers(Memory(10, 1 << 20, 10, clock), disk)
+    levels = Tiers(Memory(10, 1 << 20, 10, clock), disk, options=Options(promote_after=1))
     await levels.open()
     try:
         entry, newer = entry_of(1, clock), entry_of(1, clock, body=b"newer")
@@ -133,7 +137,7 @@ async def test_a_disk_that_fails_is_a_miss_and_memory_goes_on(tmp_path: Path) ->
     clock.tick(11)
     assert await levels.get(entry.key) is None
     assert await levels.delete(entry.key) is False
-    await levels.clear()
+    await levels.invalidate(Invalidation(everything=True))
     assert levels.stats()["l2"]["errors"] == 2, "one try at the start, one after the time to try again"
     await levels.close()
 
@@ -149,7 +153,7 @@ async def test_either_level_may_be_absent(tmp_path: Path) -> None:
         assert await levels.put(entry) is (found is not None)
         assert await levels.get(entry.key) == found
         assert await levels.delete(entry.key) is (found is not None)
-        await levels.clear()
+        await levels.invalidate(Invalidation(everything=True))
         await levels.close()
     assert [levels.ttl for levels in (memory_only, disk_only, neither)] == [10, 100, 0]
     assert [set(levels.stats()) for levels in (memory_only, disk_only, neither)] == [{"l1"}, {"l2"}, set()]
@@ -183,7 +187,7 @@ async def test_many_are_found_wherever_each_of_them_is(tmp_path: Path) -> None:
     count = 2 * TOGETHER + 1
     entries = [entry_of(number, clock) for number in range(count)]
     disk = Disk(tmp_path / "cache.db", 1000, 1 << 20, 100, clock, patience=30)
-    levels = Tiers(Memory(1000, 1 << 20, 100, clock), disk)
+    levels = Tiers(Memory(1000, 1 << 20, 100, clock), disk, options=Options(promote_after=1))
     await levels.open()
     try:
         assert await levels.put_many(entries) == [True] * count
@@ -278,13 +282,13 @@ async def test_a_tenant_is_purged_from_both_and_nobody_else(tmp_path: Path) -> N
             await levels.put(entry)
         memory.delete(mine[0].key)
         await disk.delete(mine[1].key)
-        assert await levels.purge("mine") == 4
+        assert len(await levels.invalidate(MINE) or ()) == 4
         assert [await levels.get(entry.key) for entry in mine] == [None] * 4
         assert await levels.get(other.key) == (other, "l1")
         assert await disk.get(other.key) == other
-        assert await levels.purge("mine") == 0
-    assert await Tiers(None, None).purge("mine") == 0
-    assert await Tiers(Memory(10, 1 << 20, 10, clock), None).purge("mine") == 0
+        assert len(await levels.invalidate(MINE) or ()) == 0
+    assert len(await Tiers(None, None).invalidate(MINE) or ()) == 0
+    assert len(await Tiers(Memory(10, 1 << 20, 10, clock), None).invalidate(MINE) or ()) == 0
 
 
 async def test_what_another_worker_wrote_is_purged_too(tmp_path: Path) -> None:
@@ -292,7 +296,7 @@ async def test_what_another_worker_wrote_is_purged_too(tmp_path: Path) -> None:
     async with both(tmp_path, clock) as (ours, _, disk), both(tmp_path, clock) as (theirs, _, _):
         for number in range(200):
             await theirs.put(replace(entry_of(number, clock), tenant="mine"))
-        assert await ours.purge("mine") == 100  # as many as the disk keeps
+        assert len(await ours.invalidate(MINE) or ()) == 100  # as many as the disk keeps
         await disk.refresh()
         assert disk.held() == []
 
@@ -303,5 +307,5 @@ async def test_a_purge_that_the_disk_fails_says_so(tmp_path: Path) -> None:
         entry = replace(entry_of(1, clock), tenant="mine")
         await levels.put(entry)
         await disk.close()
-        assert await levels.purge("mine") is None
+        assert await levels.invalidate(MINE) is None
         assert not memory.holds(entry.key)
