@@ -288,7 +288,7 @@ async def test_a_loader_that_hangs_does_not_end_the_rounds():
 
     assert await time.run(look()) == [None]
     assert len(asked) == 4
-    assert some.get_stats()["refresh"]["slow"] == 2 + 2 * (75 >= 70 + 10)
+    assert some.get_stats()["refresh"]["slow"] == 2  # the second round is still waiting
 
 
 async def test_what_is_drained_with_all_tasks_is_over():
