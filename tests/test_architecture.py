@@ -156,14 +156,18 @@ DECIDING = (
     "warming/planner.py",
     "warming/returns.py",
     "warming/terms.py",
+    "warming/access_*.py",
+    "warming/answers_config.py",
+    "warming/predict.py",
+    "warming/scores.py",
 )
 """Modules that decide and do nothing else: equal arguments, equal result."""
 
 DOING = ("asyncio", "sqlite3", "time", "aiohttp")
 
-CATCHES_ALL = ("proxy/edge.py", "warming/keep_alive.py", "warming/hooks.py")
-"""Where an error nobody foresaw ends: at the edge, where it becomes an answer; in the warmer loop, which nobody awaits;
-around the hooks, which others write."""
+CATCHES_ALL = ("proxy/edge.py", "warming/keep_alive.py", "warming/answers.py", "warming/hooks.py")
+"""Where an error nobody foresaw ends: at the edge, where it becomes an answer; in the loops that warm, which nobody
+awaits and which have to go on; around the hooks, which others write."""
 
 ELSEWHERE = "is a part of cache/disk.py and tested through it, in tests/cache/test_disk.py"
 SEMANTIC = "is a part of cache/semantic_store.py and tested through it, in tests/cache/test_semantic_{rows,store}.py"

@@ -60,8 +60,7 @@ class CacheWarmer:
             users=config.enable_user_specific,
             timezone=config.timezone,
         )
-        self._tasks = Tasks() if tasks is None else tasks  # one that has nothing to do is false
-        self._sleep = sleep
+        self._tasks, self._sleep = Tasks() if tasks is None else tasks, sleep
         self._history = History(self.patterns, history, self._tasks)
         self.refresher = Refresher(
             self.cache,

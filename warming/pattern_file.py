@@ -64,10 +64,11 @@ HOUR_MOST = 0xFF
 
 
 class PatternFile(DiskFile):
-    """For one thread only. Rows beyond `rows` are dropped, the least worth first: about 150 bytes each."""
+    """For one thread only; without a path, in memory. Rows beyond `rows` are dropped, the least worth first: about 150
+    bytes each."""
 
     def __init__(
-        self, path: Path, clock: Clock, half_life: float, *, rows: int, busy: float, retry_after: float
+        self, path: Path | None, clock: Clock, half_life: float, *, rows: int, busy: float, retry_after: float
     ) -> None:
         super().__init__(
             path,

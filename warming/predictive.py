@@ -96,7 +96,7 @@ class PredictiveCacheWarmer:
         self._most, self._size, self._within = max_patterns, ngram_size, within
         self._top_k, self._min_confidence = top_k, min_confidence
         self._clock, self._timezone, self._namespace = clock, timezone, namespace
-        self._tasks = Tasks() if tasks is None else tasks  # one that has nothing to do is false
+        self._tasks = Tasks() if tasks is None else tasks
         self._refresher = refresher or Refresher(self.cache, None, Budget(inf, clock), self._tasks, sleep)
         self._tenants: OrderedDict[str, _Tenant] = OrderedDict()
         self._counts = Counter[str]()
