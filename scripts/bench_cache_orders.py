@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench_cache_optimum import optimum
-from bench_cache_simulated import NEVER, ROOM, Clock, entry_of
+from bench_cache_simulated import NEVER, ROOM, Clock, entry_of, key_of
 from bench_cache_traces import Trace
 from bench_table import aligned
 
@@ -19,8 +19,8 @@ SHARES = (0.01, 0.05, 0.2)
 
 NOTE = (
     "Hit rates of L1 alone (cache.memory.Memory) with so many entries and endless time to live; every miss is kept.\n"
-    "repeats: an endless cache. optimum: who is needed again last goes (Belady), and what has just come may go as well.\n"
-    "of it: the best of the four as a share of the optimum. ttl with one time for all goes by the time of keeping: fifo."
+    "repeats: an endless cache. optimum: who is needed again last goes (Belady), and what has just come may go too.\n"
+    "of it: the best of the four as a share of the optimum. ttl, with one time for all, goes by the time of keeping."
 )
 
 
@@ -42,9 +42,8 @@ def hits(trace: Trace, size: int, order: Eviction) -> int:
     memory = Memory(size, ROOM, NEVER, clock, eviction=order)
     for key, time in zip(trace.keys, trace.times, strict=True):
         clock.to(time)
-        entry = entry_of(key, clock(), NEVER)
-        if memory.get(entry.key) is None:
-            memory.put(entry)
+        if memory.get(key_of(key)) is None:
+            memory.put(entry_of(key, clock(), NEVER))
     return memory.hits
 
 
