@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from bench_cache_server import redis_server
 from cachetools import TLRUCache
 
+from adapters.tasks import Tasks
 from cache.disk import Disk
 from cache.disk_schema import PRAGMAS
 from cache.entry import Entry
@@ -23,8 +24,14 @@ from cache.tiers import Tiers
 
 with suppress(ImportError):
     import diskcache
-with suppress(ImportError):
+try:
     import redis.asyncio
+    from cache.redis_client import connect
+    from cache.redis_level import RedisLevel
+except ImportError as error:
+    NO_REDIS = str(error)
+else:
+    NO_REDIS = ""
 
 HELD = 1_000
 """Entries that lie there when it begins; as many as go into memory, so that each put there drops one."""
@@ -134,15 +141,31 @@ def _diskcache(stack: AsyncExitStack, folder: Path) -> Contestant | Absent:
 
 
 async def redises(stack: AsyncExitStack) -> list[Contestant | Absent]:
-    if "redis" not in globals():
-        return [Absent("redis", "not installed: pip install 'redis[hiredis]'")]
+    if NO_REDIS:
+        return [Absent("redis", NO_REDIS)]
     url = stack.enter_context(redis_server())
     if url is None:
         return [Absent("redis", "there is no redis-server on the PATH")]
     bare = redis.asyncio.Redis.from_url(url)
     stack.push_async_callback(bare.aclose)
+    tasks = Tasks()
+    stack.push_async_callback(tasks.drain, 5.0)
+
+    async def level(prefix: str, **more: Any) -> RedisLevel:
+        client = connect(url, tasks=tasks, clock=time.monotonic, timeout=30.0)
+        made = RedisLevel(client, prefix, LIFE, CLOCK, **more)
+        await made.open()
+        stack.push_async_callback(made.close)
+        return made
 
     async def put(entry: Entry) -> None:
         await bare.set(b"bare:" + entry.key, entry.body, px=int(LIFE * 1000))
 
-    return [Contestant("redis.asyncio", lambda key: bare.get(b"bare:" + key), put, waits=True, yardstick=True)]
+    plain, within = await level("plain"), await level("lru", max_size=10**6)
+    tiers = Tiers(None, None, await level("tiers"), clock=CLOCK)
+    return [
+        Contestant("redis.asyncio", lambda key: bare.get(b"bare:" + key), put, waits=True, yardstick=True),
+        Contestant("RedisLevel", plain.get, plain.put, waits=True, ours=True),
+        Contestant("RedisLevel, lru", within.get, within.put, waits=True, ours=True),
+        Contestant("Tiers of the first", tiers.get, tiers.put, waits=True, ours=True),
+    ]
