@@ -19,21 +19,13 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from bench_cache_parts import Grown, Predicted
-from bench_cache_simulated import ROOM, Asked, Clock
+from bench_cache_simulated import DEFAULTS, LASTING, ROOM, Asked, Clock, Sizes
 from bench_cache_traces import Trace
 from bench_table import aligned
 
 from cache.disk import Disk
 from cache.memory import Memory
 from cache.tiers import Tiers
-
-
-class Sizes(NamedTuple):
-    name: str
-    l1: int
-    l1_ttl: float
-    l2: int
-    l2_ttl: float
 
 
 class Step(NamedTuple):
@@ -43,9 +35,6 @@ class Step(NamedTuple):
     predictive: bool = False
     levels: bool = False
 
-
-SIZES = (Sizes("defaults", 1_000, 300.0, 10_000, 3_600.0), Sizes("lasting", 500, 1_800.0, 10_000, 604_800.0))
-"""The defaults of the product; and answers that stay right for long, at the sizes of its first documents."""
 
 STEPS = (
     Step("basic", (0.40, 0.60)),
@@ -58,8 +47,7 @@ STEPS = (
 NOTE = (
     "hits: accesses that needed no call of their own, at any level; l1: those from memory. calls: to the upstream for\n"
     "each access, those for predictions included; without predictions it is what did not hit. repeats: an endless\n"
-    "cache that predicts nothing. What is predicted with a confidence of 0.2 or more is asked for at once, whatever that\n"
-    "costs."
+    "cache that predicts nothing. What is predicted with a confidence of 0.2 or more is asked for, whatever that costs."
 )
 
 
@@ -92,7 +80,7 @@ async def climb(trace: Trace, sizes: Sizes, step: Step) -> dict[str, Any]:
     return row | ({"accuracy": predicted.accuracy()} if predicted is not None else {})
 
 
-def ladder(traces: Sequence[Trace], sizes: Sequence[Sizes] = SIZES) -> list[dict[str, Any]]:
+def ladder(traces: Sequence[Trace], sizes: Sequence[Sizes] = (DEFAULTS, LASTING)) -> list[dict[str, Any]]:
     """One row for each trace, sizes and step."""
 
     async def all_of() -> list[dict[str, Any]]:

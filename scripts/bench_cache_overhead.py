@@ -26,7 +26,7 @@ BODY = 1_000
 TOGETHER = 256
 TARGET = 0.10
 NOTE = (
-    f"bytes for each entry, by tracemalloc; an entry is its object, its key and {BODY:,} bytes of an answer. Of levels\n"
+    f"bytes each, by tracemalloc; an entry is its object, its key and {BODY:,} bytes of an answer. Of levels\n"
     "it is all that there is beside the entries: tables, orders, deadlines; L2's entries themselves lie on disk."
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from typing import NamedTuple
 
 from adapters.tasks import Tasks
 from cache.entry import Entry, Shape
@@ -21,7 +22,24 @@ NEVER = 1e9
 ON_THEIR_WAY = 64
 """Entries that are being written at the same time, as with so many requests in flight."""
 
+TENANT, NAMESPACE = "t", "llm.response"
+
 BODY = b"An answer of about a kilobyte, as chat models give most of the time. " * 14
+
+
+class Sizes(NamedTuple):
+    """Entries of the levels, and seconds that they keep them."""
+
+    name: str
+    l1: int
+    l1_ttl: float
+    l2: int
+    l2_ttl: float
+
+
+DEFAULTS = Sizes("defaults", 1_000, 300.0, 10_000, 3_600.0)
+LASTING = Sizes("lasting", 500, 1_800.0, 10_000, 604_800.0)
+"""For answers that stay right for long, at the sizes at which L1 begins that follows its hit rate."""
 
 
 class Clock:
@@ -44,7 +62,7 @@ def key_of(number: int) -> bytes:
 
 def entry_of(number: int, now: float, life: float) -> Entry:
     return Entry(
-        key_of(number), "t", "llm.response", "m", Shape.MESSAGE, 200, (), BODY, True, None, 0.001, now, now + life
+        key_of(number), TENANT, NAMESPACE, "m", Shape.MESSAGE, 200, (), BODY, True, None, 0.001, now, now + life
     )
 
 
