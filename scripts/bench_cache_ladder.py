@@ -77,7 +77,7 @@ async def climb(trace: Trace, sizes: Sizes, step: Step) -> dict[str, Any]:
     row = {"trace": trace.name, "sizes": sizes.name, "step": step.name, "repeats": trace.repeats}
     row |= {"hits": 1 - asked.found["upstream"] / count, "l1": asked.found["l1"] / count, "calls": asked.loads / count}
     row["entries"] = l1.max_size
-    return row | ({"accuracy": predicted.accuracy()} if predicted is not None else {})
+    return row | ({"accuracy": predicted.accuracy} if predicted is not None else {})
 
 
 def ladder(traces: Sequence[Trace], sizes: Sequence[Sizes] = (DEFAULTS, LASTING)) -> list[dict[str, Any]]:
@@ -90,4 +90,16 @@ def ladder(traces: Sequence[Trace], sizes: Sequence[Sizes] = (DEFAULTS, LASTING)
 
 
 def ladder_table(rows: Sequence[dict[str, Any]]) -> str:
-    return f"{aligned([])}\n{NOTE}"
+    """One line for each trace and sizes, one column for each step; then what was promised of each."""
+    cells = {(row["sizes"], row["trace"], row["step"]): row for row in rows}
+    lines: list[tuple[str, ...]] = [("sizes", "trace", "repeats", *[step.name for step in STEPS], "accuracy", "calls")]
+    for sizes, trace in dict.fromkeys((row["sizes"], row["trace"]) for row in rows):
+        some = [cells[sizes, trace, step.name] for step in STEPS]
+        rates = [f"{row['hits']:.1%} ({row['l1']:.0%})" for row in some]
+        accuracy = some[2]["accuracy"]
+        told = "" if accuracy is None else f"{accuracy:.0%}"
+        calls = " ".join(f"{row['calls']:.2f}" for row in some)
+        lines.append((sizes, trace, f"{some[0]['repeats']:.1%}", *rates, told, calls))
+    promised = [f"{step.promised[0]:.0%}-{step.promised[1]:.0%}" if step.promised else "" for step in STEPS]
+    lines.append(("promised", "", "", *promised, "", ""))
+    return f"{aligned(lines)}\n{NOTE}"

@@ -1,0 +1,59 @@
+"""Hit rates, all in virtual time through the real classes: orders of eviction, the ladder of parts, cold starts."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import bench_cache_traces as traces
+from bench_cache_cold import cold, cold_table
+from bench_cache_ladder import ladder, ladder_table
+from bench_cache_orders import orders, orders_table
+from bench_cache_simulated import DEFAULTS, LASTING
+from bench_cache_traces import DATA, Trace
+
+RECORDED = {"mtragun": traces.questions, "coding": traces.coding, "mooncake": traces.mooncake}
+
+
+def generated(count: int) -> list[Trace]:
+    """Of about so many accesses."""
+    return [
+        *[traces.zipf(count, 10_000, exponent, rate=1.0) for exponent in (0.8, 1.0, 1.2)],
+        traces.diurnal(3, count // 3, 7_000, 1.0, drift=0.1),
+        traces.flows(count, 300, 10, 1.0, astray=0.05, pause=2.0),
+    ]
+
+
+def recorded(count: int) -> list[Trace]:
+    """As far as they are there."""
+    return [trace for read in RECORDED.values() if (trace := read(count)) is not None]
+
+
+def hits(*, quick: bool) -> dict[str, Any]:
+    """Rows of three tables; the traces of each, and which are missing."""
+    long, short = (4_000, 2_000) if quick else (20_000, 10_000)
+    many, few = [*generated(long), *recorded(long)], [*generated(short), *recorded(short)]
+    restarted = [trace for trace in few if trace.name in ("zipf 1", "diurnal")]
+    return {
+        "orders": orders(many),
+        "ladder": ladder(few, (DEFAULTS,) if quick else (DEFAULTS, LASTING)),
+        "cold": [
+            row for trace in restarted for sizes in (DEFAULTS, LASTING) for row in asyncio.run(cold(trace, sizes))
+        ],
+        "workloads": {"orders": [trace.told() for trace in many], "ladder, cold": [trace.told() for trace in few]},
+        "sizes": [each._asdict() for each in (DEFAULTS, LASTING)],
+        "missing": sorted(set(RECORDED) - {trace.name for trace in many}),
+    }
+
+
+def hits_text(figures: dict[str, Any]) -> str:
+    parts = []
+    if figures["missing"]:
+        parts.append(f"Not measured: {', '.join(figures['missing'])}: there are no such recordings at {DATA}.")
+    for name, lines in figures["workloads"].items():
+        parts.append("\n".join([f"workloads of {name}", *[f"  {line}" for line in lines]]))
+    for each in figures["sizes"]:
+        levels = f"L1 {each['l1']:,} entries for {each['l1_ttl']:g} s, L2 {each['l2']:,} for {each['l2_ttl']:g} s"
+        parts.append(f"sizes `{each['name']}`: {levels}; promoted after 3 reads")
+    tables = {"orders": orders_table, "ladder": ladder_table, "cold": cold_table}
+    return "\n\n".join([*parts, *[f"{name}\n{told(figures[name])}" for name, told in tables.items()]])
