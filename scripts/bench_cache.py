@@ -14,14 +14,14 @@ from typing import Any
 
 from bench_cache_hits import hits, hits_text
 from bench_cache_latency import latency, latency_table
-from bench_cache_overhead import overhead, overhead_table
+from bench_cache_overhead import overhead, overhead_text
 
 Part = tuple[Callable[..., Any], Callable[[Any], str]]
 
 PARTS: dict[str, Part] = {
     "latency": (latency, latency_table),
     "hits": (hits, hits_text),
-    "overhead": (overhead, overhead_table),
+    "overhead": (overhead, overhead_text),
 }
 """What measures, and what makes a text of its figures."""
 

@@ -37,8 +37,8 @@ PRELOADED = (100, 1_000)
 NOTE = (
     f"Of the first {FIRST} accesses after the restart: l1 from memory, hits at any level; calls to the upstream for\n"
     "each, those for warming included. cut: of the misses of L1 without warming, those that warming spares. of the\n"
-    "loss: of the misses that come of the restart alone (as against never restarted). asks: there is no L2, so what is\n"
-    "warmed is asked of the upstream."
+    "loss: of the misses that come of the restart alone (as against never restarted). asks: there is no L2, so what\n"
+    "is warmed is asked of the upstream."
 )
 
 
