@@ -44,9 +44,10 @@ MEMORY, CORE = 0.10, 0.01
 """Targets."""
 
 NOTE = (
-    f"bytes each, by tracemalloc; an entry is its object, its key and {BODY:,} bytes of an answer. Of levels it is\n"
-    "all that there is beside the entries: tables, orders, deadlines; L2's entries themselves lie on disk. The target is\n"
-    "for what is tracked for warming and promotion. Predictions are bounded by tenant, not by entry: 500 patterns a kind."
+    f"bytes each, by tracemalloc; an entry is its object, its key and {BODY:,} bytes of an answer. Of levels it\n"
+    "is all that there is beside the entries: tables, orders, deadlines; L2's entries themselves lie on disk. The\n"
+    "target is for what is tracked for promotion and warming. Predictions are bounded by tenant, not by entry:\n"
+    "500 patterns of each kind."
 )
 Make = Callable[[], Awaitable[Any]]
 
@@ -220,7 +221,7 @@ def _told(warming: dict[str, Any]) -> str:
     promoted, share = warming["promoted"] / warming["rounds"], warming["share"]
     return (
         f"background warming, {warming['keys']:,} keys tracked: {warming['round'] * 1e3:.1f} ms of CPU a round"
-        f" ({promoted:.0f} promoted, patterns\nsaved), one each {warming['interval']:g} s; {warming['note'] * 1e6:.1f} us"
-        f" for an access noted; with {warming['rate']:g} accesses a second that is\n{share:.3%} of a core"
-        f" (target {CORE:.0%}: {'met' if share < CORE else 'MISSED'})"
+        f" ({promoted:.0f} promoted,\npatterns saved), one each {warming['interval']:g} s;"
+        f" {warming['note'] * 1e6:.1f} us for an access noted; with {warming['rate']:g} accesses\na second that is"
+        f" {share:.3%} of a core (target {CORE:.0%}: {'met' if share < CORE else 'MISSED'})"
     )
