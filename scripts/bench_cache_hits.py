@@ -8,11 +8,15 @@ from typing import Any
 import bench_cache_traces as traces
 from bench_cache_cold import cold, cold_table
 from bench_cache_ladder import ladder, ladder_table
-from bench_cache_orders import orders, orders_table
-from bench_cache_simulated import DEFAULTS, LASTING
+from bench_cache_orders import SHARES, orders, orders_table
+from bench_cache_simulated import DEFAULTS, LASTING, Sizes
 from bench_cache_traces import DATA, Trace
 
 RECORDED = {"mtragun": traces.questions, "coding": traces.coding, "mooncake": traces.mooncake}
+
+
+PAUSE = 18 * 3600.0
+"""Seconds from noon of the second day, when the process ends, to the morning of the third: other hours, other keys."""
 
 
 def generated(count: int) -> list[Trace]:
@@ -31,16 +35,21 @@ def recorded(count: int) -> list[Trace]:
 
 def hits(*, quick: bool) -> dict[str, Any]:
     """Rows of three tables; the traces of each, and which are missing."""
-    long, short = (4_000, 2_000) if quick else (20_000, 10_000)
+    long, short = (2_500, 1_200) if quick else (20_000, 10_000)
     many, few = [*generated(long), *recorded(long)], [*generated(short), *recorded(short)]
-    restarted = [trace for trace in few if trace.name in ("zipf 1", "diurnal")]
+    restarted, daily = few[1], few[3]
+    starts: list[tuple[Trace, Sizes, float]] = [(restarted, LASTING, 0.0)]
+    if not quick:
+        starts += [(restarted, DEFAULTS, 0.0), (daily, LASTING, PAUSE)]
     return {
-        "orders": orders(many),
+        "orders": orders(many, SHARES[1:2] if quick else SHARES),
         "ladder": ladder(few, (DEFAULTS,) if quick else (DEFAULTS, LASTING)),
-        "cold": [
-            row for trace in restarted for sizes in (DEFAULTS, LASTING) for row in asyncio.run(cold(trace, sizes))
-        ],
-        "workloads": {"orders": [trace.told() for trace in many], "ladder, cold": [trace.told() for trace in few]},
+        "cold": [row for start in starts for row in asyncio.run(cold(*start))],
+        "workloads": {
+            "orders": [trace.told() for trace in many],
+            "ladder": [trace.told() for trace in few],
+            "cold": list(dict.fromkeys(trace.told() for trace, _, _ in starts)),
+        },
         "sizes": [each._asdict() for each in (DEFAULTS, LASTING)],
         "missing": sorted(set(RECORDED) - {trace.name for trace in many}),
     }

@@ -102,4 +102,16 @@ def ladder_table(rows: Sequence[dict[str, Any]]) -> str:
         lines.append((sizes, trace, f"{some[0]['repeats']:.1%}", *rates, told, calls))
     promised = [f"{step.promised[0]:.0%}-{step.promised[1]:.0%}" if step.promised else "" for step in STEPS]
     lines.append(("promised", "", "", *promised, "", ""))
-    return f"{aligned(lines)}\n{NOTE}"
+    return "\n".join([aligned(lines), NOTE, *(_verdict(step, rows) for step in STEPS if step.promised)])
+
+
+def _verdict(step: Step, rows: Sequence[dict[str, Any]]) -> str:
+    assert step.promised is not None
+    least, most = step.promised
+    some = [row for row in rows if row["step"] == step.name]
+    reached = [f"{row['trace']} ({row['sizes']})" for row in some if row["hits"] >= least]
+    possible = sum(row["repeats"] >= least for row in some)
+    return (
+        f"{step.name}, promised {least:.0%}-{most:.0%}: {least:.0%} reached on {len(reached)} of {len(some)}:"
+        f" {', '.join(reached) or 'none'}; an endless cache reaches it on {possible}"
+    )

@@ -24,12 +24,12 @@ NOTE = (
 )
 
 
-def orders(traces: Sequence[Trace]) -> list[dict[str, Any]]:
+def orders(traces: Sequence[Trace], shares: Sequence[float] = SHARES) -> list[dict[str, Any]]:
     """One row for each trace and size; hit rates from 0 to 1."""
     rows = []
     for trace in traces:
         count, keys = len(trace.keys), len(set(trace.keys))
-        for share in SHARES:
+        for share in shares:
             size = max(10, int(keys * share))
             row: dict[str, Any] = {"trace": trace.name, "size": size, "share": share, "repeats": trace.repeats}
             row["optimum"] = optimum(trace.keys, size) / count
