@@ -177,8 +177,9 @@ class Semantic:
             return None
         nearness = call.trace.nearness
         assert nearness is not None
+        mark = self.marks.mark()
         entry = await self.store.entry(near.id)
-        refused = "gone" if entry is None or not self.marks.serves(entry) else ""
+        refused = "gone" if entry is None or not self.marks.serves(entry, mark) else ""
         if entry is not None and not refused and not suits(entry, call, self._wall()):
             refused = "of another form, or too old"
         if entry is not None and not set(call.controls.tags) <= set(entry.labels):

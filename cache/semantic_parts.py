@@ -31,8 +31,8 @@ class Marks(Protocol):
     def valid(self, entry: Entry, mark: int) -> Valid:
         """Asked in the transaction that keeps an entry whose making began at that mark."""
 
-    def serves(self, entry: Entry) -> bool:
-        """Whether nothing that is known speaks against it now."""
+    def serves(self, entry: Entry, mark: int) -> bool:
+        """Whether nothing that is known speaks against what was read from that mark on."""
 
 
 class Options(NamedTuple):

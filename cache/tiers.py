@@ -205,9 +205,10 @@ class Tiers:
         """For other stores of answers: asked in the transaction that keeps an entry whose making began at that mark."""
         return never if self._validity.late(entry, since) else self._validity.now()
 
-    def serves(self, entry: Entry) -> bool:
-        """For other stores of answers: whether what they hold may be served now."""
-        return self._validity.current() and self._validity.true(entry)
+    def serves(self, entry: Entry, since: int) -> bool:
+        """For other stores of answers: whether what was read there, from that mark on, may be served now."""
+        validity = self._validity
+        return validity.current() and validity.true(entry) and not validity.late(entry, since)
 
     async def put(self, entry: Entry, since: int | None = None) -> bool:
         """Keeps it as the write policy says: whether any level has it. What was invalidated `since` is not kept."""

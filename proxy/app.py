@@ -121,18 +121,10 @@ async def _built(
     embedding = shared(items or embedding, items.peek if items else _nothing, _always)
 
     aside = beside(settings, env, store, exact, near.store if near else None, world, tasks)
-    metrics, notes, recorder = (
-        _metrics(levels, upstreams, near, aside),
-        Notes(Recent()),
-        recorder_of(settings, env, time.time()),
-    )
+    metrics, notes = _metrics(levels, upstreams, near, aside), Notes(Recent())
+    recorder = recorder_of(settings, env, time.time())
     edge = Edge(
-        {
-            "/chat/completions": Door(OPENAI_CHAT, talking, "chat"),
-            "/messages": Door(ANTHROPIC_MESSAGES, talking, "messages"),
-            "/responses": Door(OPENAI_RESPONSES, talking, "responses"),
-            "/embeddings": Door(OPENAI_EMBEDDINGS, embedding, "embeddings"),
-        },
+        _doors(talking, embedding),
         upstreams.router.elsewhere,
         routing=upstreams.router.routing,
         tenancy=tenancy,
@@ -145,6 +137,15 @@ async def _built(
         rooms={"cache": _cache_desk(settings, store, aside, exact, items, near, upstreams, notes)},
     )
     return App(edge, levels, metrics, tasks, upstreams, recorder, near, aside)
+
+
+def _doors(talking: Handler, embedding: Handler) -> dict[str, Door]:
+    return {
+        "/chat/completions": Door(OPENAI_CHAT, talking, "chat"),
+        "/messages": Door(ANTHROPIC_MESSAGES, talking, "messages"),
+        "/responses": Door(OPENAI_RESPONSES, talking, "responses"),
+        "/embeddings": Door(OPENAI_EMBEDDINGS, embedding, "embeddings"),
+    }
 
 
 async def _near(

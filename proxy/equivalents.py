@@ -123,14 +123,7 @@ async def equivalents(
     """Raises `ConfigError` where something is missing, with what to do about it."""
     given, prices = settings.cache.semantic, prices_of(settings, world.wall())
     embedder, verifier, grey = await _models(settings, env, upstreams.router, prices)
-    store = SemanticStore(
-        semantic_path(settings, env),
-        embedder.identity,
-        embedder.dimension,
-        max_size=given.max_size,
-        max_bytes=given.max_bytes,
-        clock=world.wall,
-    )
+    store = _store(settings, env, embedder, world)
     await store.open()
     budget = Budget(given.audit.dollars, world.wall)
     audit = Audit(
@@ -162,6 +155,18 @@ async def equivalents(
         clock=world.clock,
     )
     return Equivalents(layer, store, embedder, audit)
+
+
+def _store(settings: Settings, env: Mapping[str, str], embedder: Embedder, world: World) -> SemanticStore:
+    given = settings.cache.semantic
+    return SemanticStore(
+        semantic_path(settings, env),
+        embedder.identity,
+        embedder.dimension,
+        max_size=given.max_size,
+        max_bytes=given.max_bytes,
+        clock=world.wall,
+    )
 
 
 async def _models(
