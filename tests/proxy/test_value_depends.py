@@ -61,8 +61,8 @@ async def test_an_entry_carries_what_it_depends_on_has(tmp_path: Path) -> None:
     kept = Kept(tmp_path)
     source = kept.add("source", "inner", "put:1")
     found = await kept.of(Place("n", "source"), Named("prompt:x"))
-    assert set(found) == {"tag", "prompt:x", "doc:y", f"entry:{source.key.hex()}", "inner", "put:1"}
-    assert set(await kept.of(Answer(source.key))) == {"tag", f"entry:{source.key.hex()}", "inner", "put:1"}
+    assert set(found) == {"tag", "prompt:x", "doc:y", f"entry:{source.key.hex()}", "entry:@n", "inner", "put:1"}
+    assert set(await kept.of(Answer(source.key))) == {"tag", f"entry:{source.key.hex()}", "entry:@n", "inner", "put:1"}
 
 
 async def test_a_file_is_witnessed(tmp_path: Path) -> None:
@@ -108,3 +108,6 @@ async def test_what_can_not_be_depended_upon(tmp_path: Path) -> None:
             await kept.of(*depends)
         assert (refused.value.status, refused.value.code) == (status, code)
         assert refused.value.param == "X-Warmgate-Depends"
+    with pytest.raises(Refused) as refused:
+        await kept.labels.labels([f"t:{n}" for n in range(65)], [], "t", KEY, kept.look)
+    assert (refused.value.status, refused.value.param) == (400, "Cache-Tags")

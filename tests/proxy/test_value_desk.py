@@ -14,9 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cache.entry import Entry
 from cache.invalidation import Invalidation
 from cache.replicas import Reached
+from cache.tiers import Tiers
 from cache.value_key import value_key
+from proxy.edge import Gate
 from proxy.events import Event
 from proxy.value_desk import Bounds
 from tests.fakes import CHAT, provider, until
@@ -167,6 +170,14 @@ async def test_what_is_not_to_be_kept_takes_the_place_of_what_was(query: str, he
         assert (seen[0].trace.stored, seen[0].trace.refused_to_store) == (False, "ttl 0")
 
 
+async def test_what_is_not_kept_here_is_not_served_by_others_either() -> None:
+    """They may have one of which nothing is known here."""
+    async with doors("simulated") as there:
+        assert (await put(there, "tool/a?ttl=0"))[0] == 200
+        (what,) = there.replicas.seen
+        assert what.keys == (value_key(await tenant_of(there), "tool", "a"),)
+
+
 async def test_a_value_that_no_level_keeps_does_not_leave_the_old_one() -> None:
     small = "cache: {multi_level: {l1: {max_bytes: 20kB}}}"
     async with doors("simulated", config=small) as there:
@@ -222,12 +233,26 @@ async def test_first_comes_only_the_first() -> None:
         assert await got(there) == b"1"
 
 
-async def test_of_many_that_swap_at_once_one_does(tmp_path: Path) -> None:
-    async with doors("simulated", tmp_path) as there:
+class Crowded:
+    """Levels that tell nobody what they have until a crowd has come."""
+
+    def __init__(self, levels: Tiers, gate: Gate, crowd: int) -> None:
+        self.get, self.put, self.mark, self.ttl_of = levels.get, levels.put, levels.mark, levels.ttl_of
+        self.levels, self.gate, self.crowd = levels, gate, crowd
+        self.come = asyncio.Event()
+
+    async def look(self, key: bytes) -> tuple[Entry, str] | None:
+        found = await self.levels.look(key)
+        await until(lambda: self.come.is_set() or self.gate.in_flight == self.crowd)
+        self.come.set()
+        return found
+
+
+async def test_of_many_that_swap_at_once_one_does() -> None:
+    async with doors("simulated") as there:
         await put(there)
-        memory = there.ours.app.levels.l1
-        assert memory is not None
-        memory.clear()  # all of them have to ask the disk
+        app = there.ours.app
+        there.values.levels = Crowded(app.levels, app.edge.gate, 20)
         answers = await asyncio.gather(*[put(there, body=b"%d" % n, if_match=ETAG) for n in range(20)])
         assert sorted(status for status, _ in answers) == [200] + [412] * 19
         (winner,) = [n for n, (status, _) in enumerate(answers) if status == 200]
