@@ -58,6 +58,7 @@ class RedisReplicas:
         lease: float = 60.0,
         patience: float = 5.0,
         place: Place | None = None,
+        fresh: bool = False,
         sweep: Sweep | None = None,
         make_room: MakeRoom | None = None,
         recent: float = 30.0,
@@ -65,11 +66,13 @@ class RedisReplicas:
         token: Callable[[], bytes] = fresh_token,
     ) -> None:
         """`name`: for people; several processes may have the same. `clock`: monotonic. `place`: None where nothing that
-        this process serves of its own outlives it. `sweep`: as `Tiers.sweep`, for what is completed later. `make_room`:
-        for a Redis that is too full to take an invalidation. `recent`: seconds for which an invalidation may be on its
-        way (`Options.settle`); who is new hears those of that long ago. `keep`: messages of the stream."""
+        this process serves of its own outlives it. `fresh`: there is nothing of an earlier time yet. `sweep`: as
+        `Tiers.sweep`, for what is completed later. `make_room`: for a Redis that is too full to take an invalidation.
+        `recent`: seconds for which an invalidation may be on its way (`Options.settle`); who is new hears those of that
+        long ago. `keep`: messages of the stream."""
         self._client, self._hear, self._clock = client, hear, clock
         self._lease, self._recent, self._keep, self._place = lease, recent, keep, place
+        self._fresh = fresh or place is None
         self._base = Names(prefix).base("r")
         self._me = f"{name}/{token().hex()}"
         self._members = Members(self._me, clock)
@@ -156,10 +159,11 @@ class RedisReplicas:
     async def _begin(self, last: str, now: int, first: str) -> None:
         """Where to begin to listen. `now`: the server's time in milliseconds, as ids count it. `first`: the message
         before which others were cut off."""
-        if self._place is not None:
+        if self._place is not None and not self._fresh:
             self._position = await asyncio.to_thread(self._place.read)
             if self._position is None or order(self._position) > order(last):
                 await self._lose(last)
+                await asyncio.to_thread(self._place.write, last)
             return
         # Nothing is here that is older than this process. What was published before it began, but may not have reached
         # everybody yet, concerns it all the same: others may have put such an entry into the shared level.
@@ -168,6 +172,8 @@ class RedisReplicas:
             await self._lose(last)
         elif order(since) >= order(last):
             self._position = last
+            if self._place is not None:  # else all would be lost again at the next start, if nothing comes until then
+                await asyncio.to_thread(self._place.write, last)
         else:
             self._position, self._chained = since, False
 

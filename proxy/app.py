@@ -44,7 +44,7 @@ from proxy.peers import Peers
 from proxy.record import Recorder
 from proxy.sinks import recorder_of, sinks_of
 from proxy.storage import Shared as Replicated
-from proxy.storage import Storage, secret_of, storage
+from proxy.storage import Storage, Workers, secret_of, storage
 from proxy.tenants import Managed, PassThrough, Tenancy
 from proxy.upstreams import Upstreams, World, connect
 from proxy.value_depends import Labels
@@ -83,7 +83,7 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
     tasks = Tasks()
     world = World(time.time, time.perf_counter, asyncio.sleep, random.Random().random)
     async with AsyncExitStack() as opened:  # closed again where something that comes later can't be had
-        store = await storage(settings, env, world, tasks, opened, peers)
+        store = await storage(settings, env, world, tasks, opened, Workers(index, peers))
         app = await _built(settings, env, store, world, tasks, opened)
         await app.beside.open(settings, world, tasks)
         app.edge.operations = operations(settings, app.edge, app.metrics, _peers(peers, index, app.metrics, tasks))

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from cache.adaptive import Adaptive, Sizing
-
 from adapters.tasks import Tasks
+from cache.adaptive import Adaptive
 from cache.budget import Budget
 from cache.exact import Exact
 from cache.invalidator import Invalidator, Near
 from cache.leases import Free
 from cache.refresh import Refresh, When
+from cache.sizing import Sizing
 from proxy.answer_warming import AnswerWarming
 from proxy.config import Settings
 from proxy.config_file import dump

@@ -10,10 +10,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
-
-from cache.redis_place import Place
-from cache.redis_replicas import RedisReplicas
+from typing import Any, NamedTuple
 
 from adapters.tasks import Tasks
 from cache.dependencies import Dependencies
@@ -31,6 +28,8 @@ from cache.memory import Memory
 from cache.redis_asking import Client
 from cache.redis_leases import RedisLeases
 from cache.redis_level import RedisLevel
+from cache.redis_place import Place
+from cache.redis_replicas import RedisReplicas
 from cache.redis_secret import common_secret
 from cache.replicas import Nobody, Replicas
 from cache.tiers import Tiers
@@ -47,6 +46,14 @@ log = logging.getLogger("warmgate")
 L3: Trail = ("cache", "multi_level", "l3")
 
 LOG = "invalidations.log"
+
+
+class Workers(NamedTuple):
+    """This one among those of one proxy."""
+
+    number: int = 0
+    directory: Path | None = None
+    """That all of them have; None where there is one only."""
 
 
 @dataclass(slots=True)
@@ -86,7 +93,7 @@ class Storage:
 
 
 async def storage(
-    settings: Settings, env: Mapping[str, str], world: World, tasks: Tasks, opened: AsyncExitStack, peers: Path | None
+    settings: Settings, env: Mapping[str, str], world: World, tasks: Tasks, opened: AsyncExitStack, workers: Workers
 ) -> Storage:
     """Opens the levels, which close with `opened`; replicas begin with `join`. Raises `ConfigError`."""
     given = settings.cache.invalidation
@@ -101,9 +108,9 @@ async def storage(
     for circle in dependencies.cycles():
         log.warning("cache.invalidation.depends: %s depend on each other; they go together", ", ".join(circle))
     kept: list[Storage] = []
-    shared = redis(settings, env, world, tasks, kept) if l3_of(settings) else None
+    shared = redis(settings, env, world, tasks, kept, workers.number) if l3_of(settings) else None
     replicas: Replicas = shared.replicas if shared is not None else Nobody()
-    notes = log_of(settings, env, world, opened, peers)
+    notes = log_of(settings, env, world, opened, workers.directory)
     tiers = Tiers(
         memory(settings, world),
         disk(settings, env, world),
@@ -133,7 +140,9 @@ def l3_of(settings: Settings) -> bool:
     return cache.enabled and cache.exact.enabled and cache.multi_level.enabled and cache.multi_level.l3.enabled
 
 
-def redis(settings: Settings, env: Mapping[str, str], world: World, tasks: Tasks, storage: list[Storage]) -> Shared:
+def redis(
+    settings: Settings, env: Mapping[str, str], world: World, tasks: Tasks, storage: list[Storage], index: int
+) -> Shared:
     """Nothing is asked of it yet. `storage`: hears of invalidations, once it is there. Raises `ConfigError` where the
     extra is missing or the address can't be one."""
     given, told = settings.cache.multi_level.l3, settings.cache.invalidation
@@ -169,7 +178,7 @@ def redis(settings: Settings, env: Mapping[str, str], world: World, tasks: Tasks
     async def sweep(what: Invalidation) -> bool:
         return await storage[0].tiers.sweep(what)
 
-    place = store_path(settings, env).with_name(f"heard-{os.getpid()}") if stores_on_disk(settings) else None
+    path = store_path(settings, env) if stores_on_disk(settings) else None
     replicas = RedisReplicas(
         client,
         given.prefix,
@@ -178,7 +187,8 @@ def redis(settings: Settings, env: Mapping[str, str], world: World, tasks: Tasks
         clock=world.clock,
         lease=told.lease,
         patience=told.patience,
-        place=Place(place) if place is not None else None,
+        place=Place(path.with_name(f"heard-{index}")) if path is not None else None,
+        fresh=path is None or not path.exists(),
         sweep=sweep,
         make_room=level.make_room,
     )

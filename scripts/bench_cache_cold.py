@@ -19,15 +19,15 @@ from typing import Any, NamedTuple
 from bench_cache_simulated import NAMESPACE, ROOM, TENANT, Asked, Clock, Sizes, entry_of, key_of
 from bench_cache_traces import Trace
 from bench_table import aligned
-from warming.answers import CacheWarmer
-from warming.answers_config import WarmingConfig
-from warming.pattern_store import PatternStore
-from warming.scores import WarmingStrategy
 
 from cache.disk import Disk
 from cache.entry import Entry
 from cache.memory import Memory
 from cache.tiers import Tiers
+from warming.answers import CacheWarmer
+from warming.answers_config import WarmingConfig
+from warming.pattern_store import PatternStore
+from warming.scores import WarmingStrategy
 
 FIRST = 500
 """Accesses after the restart that count as its cold time."""

@@ -26,6 +26,7 @@ with suppress(ImportError):
     import diskcache
 try:
     import redis.asyncio
+
     from cache.redis_client import connect
     from cache.redis_level import RedisLevel
 except ImportError as error:

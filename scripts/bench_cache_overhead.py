@@ -19,18 +19,18 @@ from bench_cache_orders import ORDERS
 from bench_cache_simulated import MIDNIGHT, NAMESPACE, NEVER, ROOM, TENANT, Clock, entry_of, key_of
 from bench_cache_traces import flows, zipf
 from bench_table import aligned
-from cache.promotion import Reads
 from cachetools import TLRUCache
-from warming.answers import CacheWarmer
-from warming.answers_config import WarmingConfig
-from warming.pattern_store import PatternStore
-from warming.predictive import PredictiveCacheWarmer
 
 from cache.disk import Disk
 from cache.entry import Entry
 from cache.level import Eviction
 from cache.memory import Memory
+from cache.promotion import Reads
 from cache.tiers import Tiers
+from warming.answers import CacheWarmer
+from warming.answers_config import WarmingConfig
+from warming.pattern_store import PatternStore
+from warming.predictive import PredictiveCacheWarmer
 
 BODY = 1_000
 """Bytes of an answer."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bench_cache_simulated import NAMESPACE, TENANT, Asked, entry_of, key_of
-from warming.predictive import PredictiveCacheWarmer
 
 from cache.entry import Entry
+from warming.predictive import PredictiveCacheWarmer
 
 
 class Predicted:
