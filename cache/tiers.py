@@ -23,7 +23,7 @@ from cache.memory import Memory
 from cache.moving import Moving
 from cache.removal import Removal
 from cache.replicas import Nobody, Replicas
-from cache.tier_options import Options, checked
+from cache.tier_options import Options, checked, untimed
 from cache.validity import Validity
 
 __all__ = ["Found", "Options", "Tiers"]
@@ -197,6 +197,10 @@ class Tiers:
         """To be noted before the making of an answer begins, and given to `put`."""
         return self._validity.mark()
 
+    def overtaken(self, entry: Entry, since: int) -> bool:
+        """Whether it was invalidated since that mark, so that `put` would not keep it."""
+        return self._validity.mark() != since and self._validity.late(entry, since)
+
     async def put(self, entry: Entry, since: int | None = None) -> bool:
         """Keeps it as the write policy says: whether any level has it. What was invalidated `since` is not kept."""
         now = self._validity.mark()
@@ -293,8 +297,3 @@ class Tiers:
     def namespaces(self) -> dict[str, dict[str, dict[str, int]]]:
         """Per level that counts so, per namespace: entries, bytes, hits, misses as far as they are known."""
         return ({"l1": self.l1.namespaces()} if self.l1 is not None else {}) | self._below.namespaces()
-
-
-def untimed() -> float:
-    """The clock of whoever has only levels that never give what is no longer fresh."""
-    return float("-inf")
