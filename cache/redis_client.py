@@ -291,7 +291,7 @@ class Connected:
         if kind not in self._told:
             self._told.add(kind)
             log.warning("Redis refuses (%s): %s (said once)", kind, error)
-        return Refused(kind, str(error))
+        return Refused(kind, said(kind, error))
 
     def stats(self) -> dict[str, int]:
         kinds = {f"errors_{kind}": count for kind, count in sorted(self.errors.items())}

@@ -72,6 +72,7 @@ DECIDING = (
     "cache/redis_entry.py",
     "cache/redis_index.py",
     "cache/redis_names.py",
+    "cache/redis_stream.py",
     "adapters/openai_*.py",
     "adapters/anthropic_*.py",
     "adapters/chat_over_*.py",
