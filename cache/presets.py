@@ -1,4 +1,4 @@
-"""Sizes of the levels and times of data that fit most uses, as data."""
+"""Sizes of levels by how much there is to keep, and times by what kind of data it is. Data only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Sizes(NamedTuple):
 
 
 class Times(NamedTuple):
-    """Seconds that data of one kind lives in each level; in L3 as long as in L2."""
+    """Seconds for which each level keeps an entry."""
 
     l1: float
     l2: float
@@ -30,14 +30,12 @@ SIZES: Mapping[str, Sizes] = MappingProxyType(
         "memory-constrained": Sizes(500, 20_000, 200_000),
     }
 )
-"""By the name of a preset."""
 
 TIMES: Mapping[str, Times] = MappingProxyType(
     {
-        "real-time": Times(60.0, 300.0),
-        "tool-results": Times(300.0, 3_600.0),
-        "configuration": Times(600.0, 86_400.0),
-        "static": Times(1_800.0, 7 * 86_400.0),
+        "real-time": Times(60, 300),
+        "tool-results": Times(300, 3_600),
+        "configuration": Times(600, 86_400),
+        "static": Times(1_800, 604_800),
     }
 )
-"""By the kind of data."""

@@ -18,13 +18,13 @@ from cache.dependents import Dependents
 from cache.entry import Entry, Shape
 from cache.invalidation import Alone, Invalidation, Log
 from cache.labels import entry_label
-from cache.level import Level, Valid
+from cache.level import Level
 from cache.memory import Memory
 from cache.moving import Moving
 from cache.removal import Removal
 from cache.replicas import Nobody, Replicas
-from cache.tier_options import Options, checked
-from cache.validity import Validity, never, settled, untimed
+from cache.tier_options import Options, checked, untimed
+from cache.validity import Validity, settled
 
 __all__ = ["Found", "Options", "Tiers"]
 
@@ -62,14 +62,14 @@ class Tiers:
         self._own = Tasks()
         tasks = self._own if tasks is None else tasks  # one that has nothing to do is false
         shared = l3 is not None and replicas is not None
-        self._validity = Validity(
+        self.validity = Validity(
             Alone() if log is None else log, Nobody() if replicas is None else replicas, self._drop, unchanged
         )
         self._dependents = Dependents(strangers=log is not None or l3 is not None)
         settle = self.options.settle if shared else None
-        self._below = Below(l2, l3, self._validity, now, tasks, settle)
-        self._moving = Moving(l1, self._below, self._validity, tasks, self.options.promote_after)
-        self._removal = Removal(self._below, self._validity, self._dependents, now, self.options.settle, shared=shared)
+        self._below = Below(l2, l3, self.validity, now, tasks, settle)
+        self._moving = Moving(l1, self._below, self.validity, tasks, self.options.promote_after)
+        self._removal = Removal(self._below, self.validity, self._dependents, now, self.options.settle, shared=shared)
 
     @property
     def ttl(self) -> float:
@@ -102,19 +102,19 @@ class Tiers:
 
     def peek(self, key: bytes) -> Entry | None:
         """What lies in memory, fresh. A hit is counted; a miss is not, because `get` comes next."""
-        if not self._validity.current():
+        if not self.validity.current():
             return None
         entry = self.l1.peek(key) if self.l1 is not None else None
         if entry is None:
             entry = self._moving.leaving(key)
-        return entry if entry is not None and entry.fresh(self._clock()) and self._validity.true(entry) else None
+        return entry if entry is not None and entry.fresh(self._clock()) and self.validity.true(entry) else None
 
     async def get(self, key: bytes, *, stale: bool = False) -> Found | None:
         """The entry and the level that had it; with `stale` also one in its grace, where there is no other."""
         held = self._held(key)
         if held is not None and held.fresh(self._clock()):
             return held, "l1"
-        found = await self._below.get(key) if self._validity.current() else []
+        found = await self._below.get(key) if self.validity.current() else []
         if (newer := self.peek(key)) is not None:  # somebody put it meanwhile: that one holds
             return newer, "l1"
         if found and found[-1][0].fresh(self._clock()):
@@ -135,7 +135,7 @@ class Tiers:
 
     async def get_many(self, keys: Iterable[bytes]) -> dict[bytes, Found]:
         """Those that there are, as `get` finds them; each level is asked for all that the upper ones don't have."""
-        mark = self._validity.mark()
+        mark = self.validity.mark()
         found: dict[bytes, Found] = {}
         elsewhere: list[bytes] = []
         for key in keys:
@@ -146,10 +146,10 @@ class Tiers:
                 elsewhere.append(key)
         if not elsewhere:
             return found
-        read = await self._below.get_many(elsewhere) if self._validity.current() else {}
-        if not self._validity.current():
+        read = await self._below.get_many(elsewhere) if self.validity.current() else {}
+        if not self.validity.current():
             return {}
-        found = {key: each for key, each in found.items() if not self._validity.late(each[0], mark)}
+        found = {key: each for key, each in found.items() if not self.validity.late(each[0], mark)}
         for key, (entry, level) in read.items():
             if (newer := self.peek(key)) is not None:
                 found[key] = newer, "l1"
@@ -176,19 +176,19 @@ class Tiers:
 
     def _held(self, key: bytes, *, counted: bool = True) -> Entry | None:
         """In memory, fresh or not."""
-        if not self._validity.current():
+        if not self.validity.current():
             return None
         entry = None if self.l1 is None else self.l1.get(key) if counted else self.l1.look(key)
         if entry is None:
             entry = self._moving.leaving(key)
-        return entry if entry is not None and self._validity.true(entry) else None
+        return entry if entry is not None and self.validity.true(entry) else None
 
     def _look(self, key: bytes) -> Entry | None:
         entry = self._held(key, counted=False)
         return entry if entry is not None and entry.fresh(self._clock()) else None
 
     async def _fresh_below(self, key: bytes) -> tuple[Entry, Level] | None:
-        found = await self._below.get(key, counted=False) if self._validity.current() else []
+        found = await self._below.get(key, counted=False) if self.validity.current() else []
         return found[-1] if found and found[-1][0].fresh(self._clock()) else None
 
     def _read(self, entry: Entry, level: Level) -> None:
@@ -199,21 +199,16 @@ class Tiers:
 
     def mark(self) -> int:
         """To be noted before the making of an answer begins, and given to `put`."""
-        return self._validity.mark()
+        return self.validity.mark()
 
-    def valid(self, entry: Entry, since: int) -> Valid:
-        """For other stores of answers: asked in the transaction that keeps an entry whose making began at that mark."""
-        return never if self._validity.late(entry, since) else self._validity.now()
-
-    def serves(self, entry: Entry, since: int) -> bool:
-        """For other stores of answers: whether what was read there, from that mark on, may be served now."""
-        validity = self._validity
-        return validity.current() and validity.true(entry) and not validity.late(entry, since)
+    def overtaken(self, entry: Entry, since: int) -> bool:
+        """Whether it was invalidated since that mark, so that `put` would not keep it."""
+        return self.validity.mark() != since and self.validity.late(entry, since)
 
     async def put(self, entry: Entry, since: int | None = None) -> bool:
         """Keeps it as the write policy says: whether any level has it. What was invalidated `since` is not kept."""
-        now = self._validity.mark()
-        if since is not None and self._validity.late(entry, since):
+        now = self.validity.mark()
+        if since is not None and self.validity.late(entry, since):
             self._below.late += 1
             return False
         self._dependents.note(entry)

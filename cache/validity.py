@@ -52,6 +52,14 @@ class Validity:
         """Whether it was invalidated since that mark, as far as has been heard."""
         return self.heard.late(entry, mark)
 
+    def valid(self, entry: Entry, mark: int) -> Valid:
+        """For other stores of answers: asked in the transaction that keeps an entry whose making began at that mark."""
+        return never if self.late(entry, mark) else self.now()
+
+    def serves(self, entry: Entry, mark: int) -> bool:
+        """For other stores of answers: whether what was read there, from that mark on, may be served now."""
+        return self.current() and self.true(entry) and not self.late(entry, mark)
+
     def now(self) -> Valid:
         """True as long as nobody has invalidated anything since, and others tell us what they do. Of any thread."""
         log, heard, replicas, count, mark = self._log, self.heard, self._replicas, self._seen, self.heard.mark
@@ -84,11 +92,6 @@ class Validity:
 def never() -> bool:
     """Of what is too late already."""
     return False
-
-
-def untimed() -> float:
-    """The clock of whoever has only levels that never give what is no longer fresh."""
-    return float("-inf")
 
 
 def settled(entry: Entry) -> bool:

@@ -161,7 +161,7 @@ async def _near(
 ) -> Equivalents | None:
     if not (settings.cache.enabled and settings.cache.semantic.enabled):
         return None
-    near = await equivalents(settings, env, inner, upstreams, policy, world, tasks, store.tiers, store.labels)
+    near = await equivalents(settings, env, inner, upstreams, policy, world, tasks, store.tiers.validity, store.labels)
     opened.push_async_callback(near.close)
     opened.push_async_callback(tasks.drain, 0.0)  # closing goes backwards: first of all what uses it
     tasks.spawn(near.reembed(asyncio.sleep), endless=True)

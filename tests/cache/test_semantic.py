@@ -107,7 +107,7 @@ async def scene(
         admission,
         Options(mode, **options),
         tasks,
-        Tiers(None, None),
+        Tiers(None, None).validity,
         wall=clock,
         clock=clock,
     )
