@@ -28,18 +28,18 @@ def test_frequency_is_a_part_of_the_largest():
     assert frequency(facts([0, 0], [0, 0])).tolist() == [0, 0]
 
 
-def test_recency_is_a_rank():
-    assert recency(facts([1, 1, 1], [100, 0, 99])).tolist() == [1, 0, 0.5]
+def test_recency_is_a_share_of_the_time_since_the_first():
+    assert recency(facts([1, 1, 1], [100, 0, 75])).tolist() == [1, 0, 0.75]
     assert recency(facts([1, 1, 1], [5, 5, 4])).tolist() == [1, 1, 0]
     assert recency(facts([1, 1], [7, 7])).tolist() == [1, 1]
 
 
 def test_hybrid_is_the_promised_sum():
-    some = facts([4, 1, 2], [100, 0, 99])
+    some = facts([4, 1, 2], [100, 0, 75])
     for weight in (0.0, 0.25, 0.5, 1.0):
         expected = weight * recency(some) + (1 - weight) * frequency(some)
         assert scores(some, WarmingStrategy.HYBRID, weight, 0).tolist() == expected.tolist()
-    assert scores(some, WarmingStrategy.HYBRID, 0.5, 0).tolist() == [1.0, 0.125, 0.5]
+    assert scores(some, WarmingStrategy.HYBRID, 0.5, 0).tolist() == [1.0, 0.125, 0.625]
 
 
 def test_neighbouring_hours_count_half_around_midnight_as_well():
