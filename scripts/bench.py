@@ -16,6 +16,7 @@ import sys
 from typing import Any, NamedTuple
 
 import aiohttp
+from bench_cache import PARTS, cache
 from bench_embedding import embedding
 from bench_fleet import Fleet, Generator, Server, cores, warmgate_missing
 from bench_memory import memory
@@ -160,7 +161,10 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="under a minute, with more noise")
     parser.add_argument("--json", action="store_true", help="the figures as JSON (seconds), not as a table")
-    parser.add_argument("--only", choices=[scenario.name for scenario in SCENARIOS], help="one scenario")
+    only = [*(scenario.name for scenario in SCENARIOS), *PARTS]
+    parser.add_argument("--only", choices=only, help=f"one scenario; of cache: one of {', '.join(PARTS)}")
+    parser.add_argument("what", nargs="?", choices=["cache"], help="the levels of the cache, as --cache says too")
+    parser.add_argument("--cache", action="store_true", help="latency of the levels, hit rates on traces, overhead")
     parser.add_argument("--translation", action="store_true", help="what translation between the two APIs adds")
     parser.add_argument("--warming", action="store_true", help="what the gate adds to a request, and remembers")
     parser.add_argument("--embedding", action="store_true", help="what a vector costs, alone and in company")
@@ -169,11 +173,19 @@ def options() -> argparse.Namespace:
     parser.add_argument("--memory", action="store_true", help="unique keys: does memory stay flat?")
     parser.add_argument("--keys", type=int, default=200_000, help="of --memory")
     parser.add_argument("--contestant", default="warmgate-on", help="of --memory (ideal-hit is one that grows)")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.only and (arguments.only in PARTS) != (arguments.cache or arguments.what == "cache"):
+        parser.error(
+            f"--only {arguments.only}: {', '.join(PARTS)} are parts of cache, the others scenarios of the proxy"
+        )
+    return arguments
 
 
 def main() -> None:
     arguments = options()
+    if arguments.cache or arguments.what == "cache":
+        cache(arguments.only, quick=arguments.quick, as_json=arguments.json)
+        return
     if arguments.embedding:
         embedding(3 if arguments.quick else 10)
         return
