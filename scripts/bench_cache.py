@@ -13,13 +13,13 @@ from collections.abc import Callable
 from typing import Any
 
 from bench_cache_hits import hits, hits_text
-from bench_cache_latency import latency, latency_table
+from bench_cache_latency import latency, latency_text
 from bench_cache_overhead import overhead, overhead_text
 
 Part = tuple[Callable[..., Any], Callable[[Any], str]]
 
 PARTS: dict[str, Part] = {
-    "latency": (latency, latency_table),
+    "latency": (latency, latency_text),
     "hits": (hits, hits_text),
     "overhead": (overhead, overhead_text),
 }

@@ -35,6 +35,9 @@ FIRST = 500
 PRELOADED = (100, 1_000)
 """Items that are warmed: the default, and as many as L1 takes by default."""
 
+LOSS = 0.05
+"""Where a restart costs less than this share of accesses, nothing is said of how much of it was made good."""
+
 PROMISED = "50-70%"
 
 NOTE = (
@@ -150,14 +153,14 @@ async def _restarted(copied: Path, start: Start, sizes: Sizes, accesses: Accesse
 
 def _told(row: dict[str, Any], none: dict[str, Any], unhurt: dict[str, Any]) -> dict[str, Any]:
     brought, spared = unhurt["l1"] - none["l1"], row["l1"] - none["l1"]
-    return row | {"cut": spared / (1 - none["l1"]), "of_loss": spared / brought if brought > 0 else 0.0}
+    return row | {"cut": spared / (1 - none["l1"]), "of_loss": spared / brought if brought >= LOSS else None}
 
 
 def cold_table(rows: Sequence[dict[str, Any]]) -> str:
     lines: list[tuple[str, ...]] = [("trace", "sizes", "start", "l1", "hits", "calls", "cut", "of the loss")]
     for row in rows:
         rates = [f"{row[name]:.1%}" for name in ("l1", "hits")]
-        more = [f"{row['calls']:.2f}", f"{row['cut']:.0%}", f"{row['of_loss']:.0%}"]
+        more = [f"{row['calls']:.2f}", f"{row['cut']:.0%}", "" if row["of_loss"] is None else f"{row['of_loss']:.0%}"]
         lines.append((row["trace"], row["sizes"], row["start"], *rates, *more))
     return f"{aligned(lines)}\n{NOTE}\n{_verdict(rows)}"
 
@@ -166,8 +169,7 @@ def _verdict(rows: Sequence[dict[str, Any]]) -> str:
     told = []
     for count in PRELOADED:
         some = [row for row in rows if row["warmed"] == count and row["l2"]]
-        cut, loss = ([row[name] for row in some] for name in ("cut", "of_loss"))
-        told.append(
-            f"{count:,} items cut {min(cut):.0%} to {max(cut):.0%}, {min(loss):.0%} to {max(loss):.0%} of the loss"
-        )
+        cut, loss = ([row[name] for row in some if row[name] is not None] for name in ("cut", "of_loss"))
+        of_loss = f", {min(loss):.0%} to {max(loss):.0%} of the loss" if loss else ""
+        told.append(f"{count:,} items cut {min(cut):.0%} to {max(cut):.0%}{of_loss}")
     return f"Promised of startup warming: cold starts cut by {PROMISED}. Measured, with L2: {'; '.join(told)}."

@@ -35,7 +35,7 @@ def recorded(count: int) -> list[Trace]:
 
 def hits(*, quick: bool) -> dict[str, Any]:
     """Rows of three tables; the traces of each, and which are missing."""
-    long, short = (2_500, 1_200) if quick else (20_000, 10_000)
+    long, short = (2_500, 1_200) if quick else (20_000, 6_000)
     many, few = [*generated(long), *recorded(long)], [*generated(short), *recorded(short)]
     restarted, daily = few[1], few[3]
     starts: list[tuple[Trace, Sizes, float]] = [(restarted, LASTING, 0.0)]
@@ -43,7 +43,7 @@ def hits(*, quick: bool) -> dict[str, Any]:
         starts += [(restarted, DEFAULTS, 0.0), (daily, LASTING, PAUSE)]
     return {
         "orders": orders(many, SHARES[1:2] if quick else SHARES),
-        "ladder": ladder(few, (DEFAULTS,) if quick else (DEFAULTS, LASTING)),
+        "ladder": ladder(few, DEFAULTS) + ([] if quick else ladder(generated(short), LASTING)),
         "cold": [row for start in starts for row in asyncio.run(cold(*start))],
         "workloads": {
             "orders": [trace.told() for trace in many],

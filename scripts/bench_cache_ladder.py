@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from bench_cache_parts import Grown, Predicted
-from bench_cache_simulated import DEFAULTS, LASTING, ROOM, Asked, Clock, Sizes
+from bench_cache_simulated import ROOM, Asked, Clock, Sizes
 from bench_cache_traces import Trace
 from bench_table import aligned
 
@@ -80,13 +80,13 @@ async def climb(trace: Trace, sizes: Sizes, step: Step) -> dict[str, Any]:
     return row | ({"accuracy": predicted.accuracy} if predicted is not None else {})
 
 
-def ladder(traces: Sequence[Trace], sizes: Sequence[Sizes] = (DEFAULTS, LASTING)) -> list[dict[str, Any]]:
-    """One row for each trace, sizes and step."""
+def ladder(traces: Sequence[Trace], sizes: Sizes) -> list[dict[str, Any]]:
+    """One row for each trace and step."""
 
-    async def all_of() -> list[dict[str, Any]]:
-        return [await climb(trace, each, step) for each in sizes for trace in traces for step in STEPS]
+    async def each() -> list[dict[str, Any]]:
+        return [await climb(trace, sizes, step) for trace in traces for step in STEPS]
 
-    return asyncio.run(all_of())
+    return asyncio.run(each())
 
 
 def ladder_table(rows: Sequence[dict[str, Any]]) -> str:

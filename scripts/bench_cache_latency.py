@@ -12,7 +12,7 @@ import statistics
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from itertools import count
-from time import perf_counter_ns
+from time import perf_counter, perf_counter_ns, process_time
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,6 +36,10 @@ NOTE = (
     f"other; `64`: {TOGETHER} at the same time, the time of all divided by their number. ratio: to the one with 1.00.\n"
     "The target is for the median of ours, one call at a time."
 )
+
+
+IDLE = 0.9
+CROWDED = "WARNING: others took part of the machine: this process had a core for {:.0%} of the time. Read the ratios."
 
 
 class Pace(NamedTuple):
@@ -71,24 +75,29 @@ class Entries:
         ]  # fmt: skip
 
 
-def latency(*, quick: bool) -> list[dict[str, Any]]:
-    """One row for each level, size, operation and contestant; times in seconds."""
+def latency(*, quick: bool) -> dict[str, Any]:
+    """`rows`: one for each level, size, operation and contestant; times in seconds. `busy`: which part of the time this
+    process had a core while it was measured in memory, where nothing is ever waited for."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_latency(QUICK if quick else FULL))
 
 
-async def _latency(pace: Pace) -> list[dict[str, Any]]:
+async def _latency(pace: Pace) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
+    busy = 1.0
     for level, contestants in LEVELS.items():
         for size in SIZES:
             async with AsyncExitStack() as stack:
                 there = await contestants(stack)
                 present = [each for each in there if isinstance(each, Contestant)]
                 absent = [each for each in there if isinstance(each, Absent)]
-                taken = await _measured(level, present, Entries(size), pace)
+                entries, began, had = Entries(size), perf_counter(), process_time()
+                taken = await _measured(level, present, entries, pace)
+                if level == "l1":
+                    busy = min(busy, (process_time() - had) / (perf_counter() - began))
             rows += _summary(level, size, present, taken)
             rows += [{"level": level, "size": size, "contestant": each.name, "missing": each.why} for each in absent]
-    return rows
+    return {"rows": rows, "busy": busy}
 
 
 async def _measured(level: str, contestants: Sequence[Contestant], entries: Entries, pace: Pace) -> Taken:
@@ -172,9 +181,9 @@ def _summary(level: str, size: int, contestants: Sequence[Contestant], taken: Ta
     return rows
 
 
-def latency_table(rows: Sequence[dict[str, Any]]) -> str:
+def latency_text(figures: dict[str, Any]) -> str:
     lines: list[tuple[str, ...]] = [("level", "body", "operation", "contestant", "p50", "p99", "ratio", "target", "")]
-    for row in rows:
+    for row in figures["rows"]:
         size = f"{row['size'] // 1000} kB"
         if "missing" in row:
             lines.append((row["level"], size, "", row["contestant"], row["missing"], *[""] * 4))
@@ -193,4 +202,5 @@ def latency_table(rows: Sequence[dict[str, Any]]) -> str:
                 "" if not target else "met" if row["p50"] <= target else "MISSED",
             )
         )
-    return f"{aligned(lines)}\n{NOTE}"
+    crowded = [CROWDED.format(figures["busy"])] if figures["busy"] < IDLE else []
+    return "\n".join([aligned(lines), NOTE, *crowded])

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from bench_cache_simulated import NAMESPACE, TENANT, Asked, entry_of, key_of
+from bench_cache_simulated import NAMESPACE, TENANT, Asked, Clock, entry_of, key_of
 
+from cache.adaptive import Adaptive
 from cache.entry import Entry
+from cache.memory import Memory
+from cache.sizing import Sizing
 from warming.predictive import PredictiveCacheWarmer
+
+
+class Grown:
+    """L1 of 100 to 2,000 entries, which may become another every 300 s, as by default."""
+
+    def __init__(self, memory: Memory, clock: Clock) -> None:
+        self._adaptive, self._clock = Adaptive(memory, Sizing(), clock), clock
+
+    def until_now(self) -> None:
+        self._adaptive.step(self._clock())
 
 
 class Predicted:

@@ -143,6 +143,9 @@ def questions(most: int, folder: Path = DATA) -> Trace | None:
 STRIDE = 32
 """Of the blocks of 64 tokens of a coding prompt every so manyth is a key: a prefix of 2,048 tokens more."""
 
+SESSIONS = 20
+"""Of the coding sessions so many are read."""
+
 
 def coding(most: int, folder: Path = DATA) -> Trace | None:
     """Prefix blocks of coding sessions; all of them start together, and each request reads its prefix in order."""
@@ -150,20 +153,15 @@ def coding(most: int, folder: Path = DATA) -> Trace | None:
     if lines is None:
         return None
     asked: list[tuple[float, int, list[int]]] = []
-    sessions = total = 0
-    for number, line in enumerate(lines):
+    for number, line in enumerate(lines[:SESSIONS]):
         for at, runs in _requests(line["requests"], 0.0):
             blocks = [first + place for first, length in runs for place in range(length)][::STRIDE]
             asked.append((at, number, blocks))
-            total += len(blocks)
-        sessions = number + 1
-        if total >= most:
-            break
     asked.sort(key=lambda each: each[:2])
     names: dict[tuple[int, int], int] = {}
     keys = [names.setdefault((number, block), len(names)) for _, number, blocks in asked for block in blocks]
     times = [at for at, _, blocks in asked for _ in blocks]
-    about = f"prefix blocks of {STRIDE * 64:,} tokens of {sessions} coding sessions that start together"
+    about = f"prefix blocks of {STRIDE * 64:,} tokens of {min(SESSIONS, len(lines))} coding sessions begun together"
     return Trace("coding", keys, times, about).cut(most)
 
 

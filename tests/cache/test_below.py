@@ -104,7 +104,7 @@ async def test_who_is_overtaken_again_and_again_gives_up() -> None:
 
     async def turn(way: str) -> None:
         if way == "put 1":
-            waiting.append(at.tiers._validity.announce(Invalidation(keys=(TWO,))))
+            waiting.append(at.tiers.validity.announce(Invalidation(keys=(TWO,))))
 
     at.l2.turn = turn
     assert await at.tiers.put(entry_of(1, at.clock)) is False

@@ -286,7 +286,7 @@ async def test_a_sweep_that_comes_too_late_says_so() -> None:
 
 async def test_who_may_have_missed_something_serves_nothing_and_writes_nothing_for_others() -> None:
     here, _ = two_replicas()
-    member = here.tiers._validity._replicas
+    member = here.tiers.validity._replicas
     await here.tiers.put(entry_of(1, here.clock))
     member.trusted = False  # type: ignore[misc]
     assert (here.tiers.peek(ONE), here.tiers.holds(ONE), await here.tiers.get(ONE, stale=True)) == (None, False, None)
