@@ -43,8 +43,9 @@ from proxy.operations import operations
 from proxy.peers import Peers
 from proxy.record import Recorder
 from proxy.sinks import recorder_of, sinks_of
-from proxy.storage import Shared as Replicated
-from proxy.storage import Storage, Workers, secret_of, storage
+from proxy.storage import Storage, Workers, storage
+from proxy.storage_redis import Shared as Replicated
+from proxy.storage_redis import secret_of
 from proxy.tenants import Managed, PassThrough, Tenancy
 from proxy.upstreams import Upstreams, World, connect
 from proxy.value_depends import Labels

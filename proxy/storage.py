@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,25 +22,17 @@ from cache.labelling import Labelling
 from cache.labels import BadLabel
 from cache.leases import Leases
 from cache.memory import Memory
-from cache.redis_asking import Client
-from cache.redis_leases import RedisLeases
-from cache.redis_level import RedisLevel
-from cache.redis_place import Place
-from cache.redis_replicas import RedisReplicas
-from cache.redis_secret import common_secret
 from cache.replicas import Nobody, Replicas
 from cache.tiers import Tiers
 from cache.watch import Watch
 from proxy.config import Settings
-from proxy.config_problem import ConfigError, Problem, Trail
-from proxy.config_rules import located, redis_url, store_path, stores_on_disk
-from proxy.secret import LENGTHS, install_secret, replace_secret
+from proxy.config_problem import ConfigError, Problem
+from proxy.config_rules import located, store_path, stores_on_disk
+from proxy.storage_redis import Shared, redis
 from proxy.storage_values import INVALIDATION, depends_of, grace_of, options_of, rules_of, shares_of
 from proxy.upstreams import World
 
 log = logging.getLogger("warmgate")
-
-L3: Trail = ("cache", "multi_level", "l3")
 
 LOG = "invalidations.log"
 
@@ -56,15 +45,17 @@ class Workers(NamedTuple):
     """That all of them have; None where there is one only."""
 
 
-@dataclass(slots=True)
-class Shared:
-    """What replicas have in common."""
+class Told:
+    """What replicas tell goes where it belongs, once that is there."""
 
-    client: Client
-    level: RedisLevel
-    leases: Leases
-    replicas: RedisReplicas
-    prefix: str
+    heard: Callable[[Invalidation], Awaitable[None]]
+    swept: Callable[[Invalidation], Awaitable[bool]]
+
+    async def hear(self, what: Invalidation) -> None:
+        await self.heard(what)
+
+    async def sweep(self, what: Invalidation) -> bool:
+        return await self.swept(what)
 
 
 @dataclass(slots=True)
@@ -75,8 +66,7 @@ class Storage:
     labels: Labelling
     replicas: Replicas
     shared: Shared | None
-    hearing: Callable[[Invalidation], Any] | None = None
-    """What is done about an invalidation of another replica."""
+    hearing: Told
 
     @property
     def leases(self) -> Leases | None:
@@ -85,11 +75,8 @@ class Storage:
     def invalidator(self, near: Near | None, rewarm: Callable[[set[bytes]], None] | None = None) -> Invalidator:
         """Of all levels and the semantic store. From here on this replica does what others tell it."""
         known = self.depending
-        self.hearing = Hearing(self.tiers, near, known.dependencies)
+        self.hearing.heard = Hearing(self.tiers, near, known.dependencies)
         return Invalidator(self.tiers, near, self.replicas, known.dependencies, known.files, self.events, rewarm)
-
-    async def hear(self, what: Invalidation) -> None:
-        await (self.hearing or self.tiers.hear)(what)
 
 
 async def storage(
@@ -107,8 +94,8 @@ async def storage(
     depending = Depending(dependencies, files)
     for circle in dependencies.cycles():
         log.warning("cache.invalidation.depends: %s depend on each other; they go together", ", ".join(circle))
-    kept: list[Storage] = []
-    shared = redis(settings, env, world, tasks, kept, workers.number) if l3_of(settings) else None
+    hearing = Told()
+    shared = redis(settings, env, world, tasks, hearing, workers.number) if l3_of(settings) else None
     replicas: Replicas = shared.replicas if shared is not None else Nobody()
     notes = log_of(settings, env, world, opened, workers.directory)
     tiers = Tiers(
@@ -131,68 +118,13 @@ async def storage(
     )
     await tiers.open()
     opened.push_async_callback(tiers.close)
-    kept.append(Storage(tiers, depending, events, labels, replicas, shared))
-    return kept[0]
+    hearing.heard, hearing.swept = tiers.hear, tiers.sweep
+    return Storage(tiers, depending, events, labels, replicas, shared, hearing)
 
 
 def l3_of(settings: Settings) -> bool:
     cache = settings.cache
     return cache.enabled and cache.exact.enabled and cache.multi_level.enabled and cache.multi_level.l3.enabled
-
-
-def redis(
-    settings: Settings, env: Mapping[str, str], world: World, tasks: Tasks, storage: list[Storage], index: int
-) -> Shared:
-    """Nothing is asked of it yet. `storage`: hears of invalidations, once it is there. Raises `ConfigError` where the
-    extra is missing or the address can't be one."""
-    given, told = settings.cache.multi_level.l3, settings.cache.invalidation
-    try:
-        # The library is an extra, and takes its time: it is imported where it is asked for.
-        connect = import_module("cache.redis_client").connect
-        client: Client = connect(
-            redis_url(settings, env),
-            tasks=tasks,
-            clock=world.clock,
-            timeout=given.timeout,
-            retry_after=given.retry_after,
-            cluster=given.cluster,
-        )
-    except (ImportError, ValueError) as error:
-        raise ConfigError([Problem(L3, str(error))]) from error
-    level = RedisLevel(
-        client,
-        given.prefix,
-        given.ttl,
-        world.wall,
-        max_size=given.max_size,
-        max_bytes=given.max_bytes,
-        eviction=given.eviction,
-        shares=shares_of(settings, 2),
-        grace=grace_of(settings),
-        compress_over=given.compress_over,
-    )
-
-    async def hear(what: Invalidation) -> None:
-        await storage[0].hear(what)
-
-    async def sweep(what: Invalidation) -> bool:
-        return await storage[0].tiers.sweep(what)
-
-    path = store_path(settings, env) if stores_on_disk(settings) else None
-    replicas = RedisReplicas(
-        client,
-        given.prefix,
-        f"{socket.gethostname()}-{os.getpid()}",
-        hear,
-        clock=world.clock,
-        lease=told.lease,
-        patience=told.patience,
-        place=Place(path.with_name(f"heard-{index}")) if path is not None else None,
-        fresh=path is None or not path.exists(),
-        sweep=sweep,
-        make_room=level.make_room,
-    )
-    return Shared(client, level, RedisLeases(client, given.prefix, tasks), replicas, given.prefix)
 
 
 def memory(settings: Settings, world: World) -> Memory | None:
@@ -259,18 +191,3 @@ def watch_of(storage: Storage, settings: Settings, invalidator: Invalidator, wor
         await invalidator.files_changed(moved)
 
     return Watch(storage.depending.files, changed, world.sleep)
-
-
-async def secret_of(settings: Settings, env: Mapping[str, str], shared: Shared | None) -> bytes:
-    """With which credentials become tenants: of this installation, or of all replicas."""
-    directory = store_path(settings, env).parent if stores_on_disk(settings) else None
-    own = install_secret(directory)
-    if shared is None:
-        return own
-    common = await common_secret(shared.client, shared.prefix, own)
-    if common is None:
-        log.warning("no replica can be asked for the tenants' secret: until the next start this one may be alone")
-        return own
-    if common != own and len(common) in LENGTHS:
-        replace_secret(directory, common)
-    return common if len(common) in LENGTHS else own
