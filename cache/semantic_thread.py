@@ -12,7 +12,8 @@ from cache.semantic_rows import Deed, Rows
 
 
 def turn(rows: Rows, ops: list[Op]) -> Done:
-    """Do them, each with its result. Verbs: `near` (an `Ask`), `entry` (an id), `put` (a `Kept`), `write` (a `Deed`),
+    """Do them, each with its result. Verbs: `near` (an `Ask`), `entry` (an id), `put` (a `Kept`, and
+    whether it is still valid), `write` (a `Deed`),
     `call` (a function of the rows), which sees everything before it done, and nothing after it."""
     done: Done = []
     group: list[Op] = []
@@ -47,5 +48,6 @@ def _group(rows: Rows, ops: list[Op]) -> Done:
 
 
 def _put(rows: Rows, op: Op) -> Deed | None:
-    put = rows.ready(op.what)
-    return None if put is None else Deed(lambda writing: writing.put(put), op.otherwise)
+    kept, valid = op.what
+    put = rows.ready(kept)
+    return None if put is None else Deed(lambda writing: writing.put(put, valid), op.otherwise)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 from adapters.embedder import Matrix
 from cache import disk_schema
 from cache import semantic_schema as schema
+from cache.invalidation import Invalidation
+from cache.level import Valid, always
 from cache.near import Kept, Tally
 from cache.semantic_view import View
 
@@ -38,6 +40,10 @@ class Writing:
         """Scope, bytes and vector by id."""
         self.first = self.last = 0
         """Numbers of the rows that were added, also of those that went again."""
+        self.covered = 0
+        """Rows that the latest invalidation covered."""
+        self.late = 0
+        """Answers that were invalidated before they were written."""
         self.gone: dict[int, None] = {}
         self.hidden: dict[int, None] = {}
         self.expired: dict[int, None] = {}
@@ -45,7 +51,11 @@ class Writing:
 
     # What is asked for
 
-    def put(self, put: Put) -> int:
+    def put(self, put: Put, valid: Valid = always) -> int:
+        """0 where it is not valid: asked here, in the transaction, so that who invalidates later finds the row."""
+        if not valid():
+            self.late += 1
+            return 0
         for (id,) in self._rows(schema.SELECT_SAME, (put.kept.scope, put.kept.entry.key)):
             self.delete([id])
         return self._insert(put)
@@ -73,6 +83,19 @@ class Writing:
             (scope, tenant),
         )
         self.delete(id for (id,) in found)
+        return len(found)
+
+    def invalidate(self, what: Invalidation) -> int:
+        """Delete all that it covers; how many."""
+        if what.everything:
+            return self.purge(None, what.tenant)
+        found: dict[int, None] = {}
+        for piece in disk_schema.pieces(what.keys):
+            found.update(self._ids(schema.SELECT_KEYS[len(piece)], what.tenant, piece))
+        for namespace in what.namespaces:
+            found.update(self._ids(schema.SELECT_NAMESPACE, what.tenant, (namespace,)))
+        found.update(self._labelled(what))
+        self.delete(found)
         return len(found)
 
     def quarantine(self, id: int) -> bool:
@@ -142,6 +165,21 @@ class Writing:
         for id, (scope, size, vector) in self.added.items():
             self._view.add(scope, [(id, size)], vector[None])
 
+    def _labelled(self, what: Invalidation) -> dict[int, None]:
+        lines = [line for label in what.labels if (line := disk_schema.line_of(label)) is not None]
+        if len(lines) <= disk_schema.FEW[0]:
+            found: dict[int, None] = {}
+            for piece in disk_schema.pieces(lines, disk_schema.FEW):
+                found.update(self._ids(schema.SELECT_LABELLED[len(piece)], what.tenant, piece))
+            return found
+        wanted = {line.strip("\n").encode() for line in lines}
+        rows = self._rows(schema.SELECT_LABELS, (what.tenant,))
+        # What is no text any more is damage, which is found when the row is used.
+        return {id: None for id, held in rows if isinstance(held, bytes) and not wanted.isdisjoint(held.split(b"\n"))}
+
+    def _ids(self, statement: str, tenant: str | None, values: Sequence[Any]) -> dict[int, None]:
+        return {id: None for (id,) in self._rows(statement, (tenant, *values))}
+
     def _oldest(self) -> Iterable[tuple[int, int]]:
         for id, slot in self._view.slots.items():
             yield id, slot.size
@@ -163,7 +201,7 @@ class Writing:
             if question.quarantined or question.expires_at <= self._now:
                 return False
             kept = Kept(question.scope, question.route, question.text, vector, entry)
-            put = Put(kept, vector, disk_schema.row_of(entry, question.expires_at), question.expires_at)
+            put = Put(kept, vector, disk_schema.row_of(entry, question.expires_at, whole=True), question.expires_at)
             self.used({self._insert(put): question.used})
             return True
         self.delete([row[0]])

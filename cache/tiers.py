@@ -23,7 +23,7 @@ from cache.memory import Memory
 from cache.moving import Moving
 from cache.removal import Removal
 from cache.replicas import Nobody, Replicas
-from cache.tier_options import Options, checked
+from cache.tier_options import Options, checked, untimed
 from cache.validity import Validity
 
 __all__ = ["Found", "Options", "Tiers"]
@@ -56,10 +56,13 @@ class Tiers:
         self.l1, self.l2, self.l3 = l1, l2, l3
         self.cascade: Callable[[Invalidation], Awaitable[object]] = self.invalidate
         """Awaited when a value is replaced on which others may depend. Who tells replicas puts himself here."""
-        self._clock = now = clock or untimed
+        self._clock = now = untimed if clock is None else clock
         self._own = Tasks()
-        tasks, shared = tasks or self._own, l3 is not None and replicas is not None
-        self._validity = Validity(log or Alone(), replicas or Nobody(), self._drop)
+        tasks = self._own if tasks is None else tasks  # one that has nothing to do is false
+        shared = l3 is not None and replicas is not None
+        self._validity = Validity(
+            Alone() if log is None else log, Nobody() if replicas is None else replicas, self._drop
+        )
         self._dependents = Dependents(strangers=log is not None or l3 is not None)
         settle = self.options.settle if shared else None
         self._below = Below(l2, l3, self._validity, now, tasks, settle)
@@ -119,7 +122,7 @@ class Tiers:
         if not stale:
             return None
         held = self._held(key, counted=False)
-        return (held, "l1") if held is not None else next(((entry, level.name) for entry, level in found), None)
+        return (held, "l1") if held is not None else next(((each, level.name) for each, level in found), None)
 
     async def look(self, key: bytes) -> Found | None:
         """As `get`, but nothing is counted, moved or kept: for whoever only wants to know."""
@@ -194,6 +197,10 @@ class Tiers:
         """To be noted before the making of an answer begins, and given to `put`."""
         return self._validity.mark()
 
+    def overtaken(self, entry: Entry, since: int) -> bool:
+        """Whether it was invalidated since that mark, so that `put` would not keep it."""
+        return self._validity.mark() != since and self._validity.late(entry, since)
+
     async def put(self, entry: Entry, since: int | None = None) -> bool:
         """Keeps it as the write policy says: whether any level has it. What was invalidated `since` is not kept."""
         now = self._validity.mark()
@@ -247,13 +254,11 @@ class Tiers:
         return None if removed.failed else removed.keys
 
     async def hear(self, what: Invalidation) -> None:
-        """Another replica has invalidated it. When this returns nothing of it is served here, nor on its way into the
-        shared level."""
+        """Another replica has invalidated it: nothing of it is served here then, nor on its way to the shared level."""
         await self._removal.here(what)
 
     async def sweep(self, what: Invalidation) -> bool:
-        """The second pass over the shared level, when all replicas have heard. False where it failed or came too late:
-        then the invalidation is not complete."""
+        """The second pass over the shared level, when all replicas have heard. False: it failed, or came too late."""
         return await self._removal.sweep(what)
 
     async def purge(self, tenant: str) -> int | None:
@@ -277,7 +282,7 @@ class Tiers:
 
     @property
     def dirty(self) -> int:
-        """Entries that are newer in memory than below."""
+        """As `cache.moving.Moving.dirty`."""
         return self._moving.dirty
 
     def stats(self) -> dict[str, dict[str, int]]:
@@ -292,8 +297,3 @@ class Tiers:
     def namespaces(self) -> dict[str, dict[str, dict[str, int]]]:
         """Per level that counts so, per namespace: entries, bytes, hits, misses as far as they are known."""
         return ({"l1": self.l1.namespaces()} if self.l1 is not None else {}) | self._below.namespaces()
-
-
-def untimed() -> float:
-    """The clock of whoever has only levels that never give what is no longer fresh."""
-    return float("-inf")

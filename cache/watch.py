@@ -50,7 +50,7 @@ class Watch:
     def __init__(
         self,
         files: Files,
-        changed: Callable[[Mapping[str, Signature]], Awaitable[None]],
+        changed: Callable[[Mapping[str, Signature]], Awaitable[object]],
         sleep: Sleep,
         *,
         debounce: float = DEBOUNCE,

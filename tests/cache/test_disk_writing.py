@@ -8,6 +8,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -186,10 +187,10 @@ async def test_only_new_leaves_a_fresh_one_and_replaces_one_that_is_over(path: P
         await disk.put(entry_of(3, clock, body=b"small"))
         await theirs.put(entry_of(4, clock, body=b"theirs"))
         clock.tick(20)
-        huge = entry_of(3, clock, body=b"x" * (1 << 30))
+        assert await disk.put(entry_of(2, clock, labels=("",)), only_new=True) is False
+        assert (await disk.look(key_of(2))).body == b"stale", "what can't be kept was to replace nothing"
         again = [entry_of(n, clock, body=b"demoted") for n in (1, 2, 4, 5)]
         assert await asyncio.gather(*[disk.put(entry, only_new=True) for entry in again]) == [True] * 4
-        assert await disk.put(huge, only_new=True) is False
         assert await of(disk, 1, 2, 3, 4, 5) == [b"fresh", b"demoted", b"small", b"theirs", b"demoted"]
         both = [disk.put(entry_of(6, clock, body=b"first")), disk.put(entry_of(6, clock, body=b"then"), only_new=True)]
         assert await asyncio.gather(*both) == [True, True]
@@ -231,6 +232,27 @@ async def test_it_takes_what_waits_to_be_written_and_what_others_wrote(path: Pat
         assert rows(path) == 0
         assert await theirs.get(key_of(1)) is None
         assert await ours.check() == await theirs.check() == []
+
+
+async def test_what_another_commits_at_the_last_moment_goes_as_well(path: Path, clock: Clock) -> None:
+    """It was found valid before there was an invalidation, and is committed after we looked for what is new."""
+    entered, ours_waits = threading.Event(), threading.Event()
+
+    def valid() -> bool:
+        entered.set()
+        return ours_waits.wait(30)
+
+    def began(statement: str) -> None:
+        if statement.startswith("BEGIN"):
+            ours_waits.set()
+
+    async with opened(path, clock, busy=30) as ours, opened(path, clock, busy=30) as theirs:
+        await ours._call(lambda store: store._connection.set_trace_callback(began), None)
+        put = asyncio.ensure_future(theirs.put(entry_of(1, clock), valid))
+        assert await asyncio.to_thread(entered.wait, 30)
+        assert await ours.invalidate(ALL) == {key_of(1)}
+        assert await put is True
+        assert rows(path) == 0
 
 
 async def test_what_others_deleted_is_not_counted(path: Path, clock: Clock) -> None:

@@ -166,6 +166,7 @@ def test_a_file_that_is_written_twice_within_a_step_of_the_clock_is_noticed(
     assert files.moved([label[5:]])
     write(root / "a", "one", START)
     clock.tick(5)
+    assert files.witnessed(labels) == labels, "one witness is enough"
     assert files.fresh(labels)
     assert not files.moved([label[5:]])
     write(root / "a", "six", START)  # so late it has another time, if it is a clock's

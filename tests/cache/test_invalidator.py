@@ -279,11 +279,21 @@ async def test_a_dry_run_tells_ten_names(steps: Steps) -> None:
 # -- over real levels ----------------------------------------------------------------------------------------------
 
 
+class Telling(Nobody):
+    def __init__(self) -> None:
+        self.told: list[Invalidation] = []
+
+    async def publish(self, what: Invalidation) -> Reached:
+        self.told.append(what)
+        return await super().publish(what)
+
+
 async def test_an_entry_that_is_replaced_takes_those_that_depend_on_it() -> None:
     clock = Clock()
     tiers = Tiers(Memory(10, 1 << 20, 100, clock), None, clock=clock)
     depends = Dependencies()
-    invalidator = Invalidator(tiers, None, Nobody(), depends)
+    replicas = Telling()
+    invalidator = Invalidator(tiers, None, replicas, depends)
     base = value("base")
 
     async def look(key: bytes) -> Entry | None:
@@ -301,6 +311,7 @@ async def test_an_entry_that_is_replaced_takes_those_that_depend_on_it() -> None
     second = await keep("second", entry_label(first.key))
     assert await tiers.put(base)
     assert [tiers.holds(entry.key) for entry in (base, first, second)] == [True, False, False]
+    assert replicas.told == [Invalidation("team", labels=(entry_label(base.key),))]
     await keep("first", entry_label(base.key))
     outcome = await invalidator.invalidate(Invalidation("team", namespaces=("tool",)))
     assert outcome == Outcome(2, 0, Reached(complete=True), failed=False)

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from adapters.embedder import Matrix
+from cache.invalidation import Invalidation
 from cache.near import Kept, Near
 from cache.semantic_rows import Ask, Deed, Rows
-from tests.cache.contract import Clock
+from tests.cache.contract import Clock, key_of
 from tests.cache.neighbours import kept, scattered, scope, unit
 
 DIMENSION = 8
@@ -42,6 +43,9 @@ def put(rows: Rows, *some: Kept) -> list[int]:
 
 def near(rows: Rows, vector: Matrix, k: int = 100, within: int | str = 0) -> list[Near]:
     return rows.find([Ask(scope(within), vector, k)])[0]
+
+
+LABELS = st.sampled_from(["a", "b", "aa", "file:/x y", "é"])
 
 
 class Model(RuleBasedStateMachine):
@@ -83,9 +87,16 @@ class Model(RuleBasedStateMachine):
         self.quarantined.discard(id)
         self.observed.pop(id, None)
 
-    @rule(name=st.integers(0, 7), within=st.integers(0, 1), ttl=st.integers(1, 60), row=st.integers(0, 99))
-    def put(self, name: int, within: int, ttl: int, row: int) -> None:
-        one = kept(name, self.clock, POOL[row], within=within, ttl=float(ttl), tenant=f"t{name % 2}")
+    @rule(
+        name=st.integers(0, 7),
+        within=st.integers(0, 1),
+        ttl=st.integers(1, 60),
+        row=st.integers(0, 99),
+        labels=st.lists(LABELS, max_size=3, unique=True).map(tuple),
+    )
+    def put(self, name: int, within: int, ttl: int, row: int, labels: tuple[str, ...]) -> None:
+        facts = {"tenant": f"t{name % 2}", "namespace": f"n{name % 3}", "labels": labels, "took": row / 8}
+        one = kept(name, self.clock, POOL[row], within=within, ttl=float(ttl), **facts)
         (id,) = put(self.rows, one)
         assert id > 0
         assert id not in self.ids
@@ -149,6 +160,26 @@ class Model(RuleBasedStateMachine):
         ]
         where = None if within is None else scope(within)
         assert self.rows.write([Deed(lambda writing: writing.purge(where, tenant), 0)]) == [len(meant)]
+        for id in meant:
+            self._gone(id)
+
+    @rule(
+        what=st.builds(
+            Invalidation,
+            tenant=st.sampled_from(["t0", "t1", "t2", None]),
+            keys=st.lists(st.integers(0, 7).map(key_of), max_size=2).map(tuple),
+            labels=st.lists(LABELS, max_size=2).map(tuple),
+            namespaces=st.lists(st.sampled_from(["n0", "n1", "n"]), max_size=1).map(tuple),
+            everything=st.integers(0, 9).map(lambda number: number == 0),
+        ),
+        many=st.booleans(),
+    )
+    def invalidate(self, what: Invalidation, many: bool) -> None:
+        self._expire()
+        self.rows.write([])
+        what = what._replace(labels=what.labels + tuple(f"z{n}" for n in range(20))) if many else what
+        meant = [id for id, each in self.known.items() if what.covers(each.entry)]
+        assert self.rows.invalidate(what) == len(meant)
         for id in meant:
             self._gone(id)
 

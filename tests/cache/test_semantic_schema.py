@@ -126,7 +126,8 @@ def test_a_damaged_judgement_is_none(place: int) -> None:
 def test_an_answer_goes_with_its_question(connection: sqlite3.Connection) -> None:
     stored(connection, row())
     connection.execute(
-        "INSERT INTO semantic_answers VALUES (1, 'k', 't', 'n', 'm', 's', 1, 'h', 1, NULL, NULL, 1, 2, 3, 'c', 'b')"
+        f"INSERT INTO semantic_answers (id, {schema.ANSWER}) VALUES"
+        " (1, 'k', 't', 'n', 'm', 's', 1, 'h', 1, NULL, NULL, 1, 2, 3, '', 0.0, 'c', 'b')"
     )
     connection.execute(schema.DELETE[1], (1,))
     assert connection.execute("SELECT count(*) FROM semantic_answers").fetchone() == (0,)

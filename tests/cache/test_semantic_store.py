@@ -17,10 +17,14 @@ import numpy as np
 import pytest
 
 from cache.disk import Disk
+from cache.disk_files import connect
+from cache.disk_schema import COLUMNS, row_of
+from cache.invalidation import Invalidation
+from cache.invalidation_log import FileLog
 from cache.near import Judgement, Near, Tally
-from cache.semantic_schema import JUDGEMENTS, PRAGMAS
+from cache.semantic_schema import INSERT_QUESTION, JUDGEMENTS, MIGRATIONS, PRAGMAS, question_row
 from cache.semantic_store import SemanticStore
-from tests.cache.contract import Clock, entry_of
+from tests.cache.contract import Clock, entry_of, key_of
 from tests.cache.keeping import numbered
 from tests.cache.neighbours import kept, scattered, scope
 
@@ -209,6 +213,59 @@ async def test_a_purge_is_of_a_scope_a_tenant_both_or_everything(store: Semantic
     assert await store.check() == []
 
 
+async def test_labels_come_back_with_the_answer(store: SemanticStore, clock: Clock) -> None:
+    one = kept(1, clock, POOL[1], labels=("doc:1", "file:/a b"), took=1.5, namespace="n")
+    id = await store.put(one)
+    assert await store.entry(id) == one.entry
+    assert await store.reembed({id: POOL[2]}) == 1
+    (near,) = await store.near(scope(0), POOL[2], 1)
+    assert await store.entry(near.id) == one.entry
+    assert await store.invalidate(Invalidation(labels=("file:/a b",))) == 1
+
+
+@pytest.mark.parametrize(
+    ("what", "left"),
+    [
+        (Invalidation(), "0123"),
+        (Invalidation(labels=("a",)), "3"),
+        (Invalidation(labels=("b", "c")), "03"),
+        (Invalidation("other", labels=("a",)), "013"),
+        (Invalidation(labels=("x", *[f"l{n}" for n in range(20)])), "0123"),
+        (Invalidation(labels=("b", *[f"l{n}" for n in range(20)])), "023"),
+        (Invalidation("other", labels=("a", *[f"l{n}" for n in range(20)])), "013"),
+        (Invalidation(keys=(key_of(0), key_of(3), key_of(9))), "12"),
+        (Invalidation("other", keys=(key_of(0), key_of(2))), "013"),
+        (Invalidation(namespaces=("n",)), "012"),
+        (Invalidation("other", namespaces=("n", "")), "013"),
+        (Invalidation("team-ü", everything=True, labels=("a",)), "2"),
+        (Invalidation(everything=True), ""),
+        (Invalidation("\ud800", everything=True), "0123"),
+        (Invalidation(labels=("\ud800", "", "a\nb"), namespaces=("\udfff",)), "0123"),
+    ],
+)
+async def test_what_an_invalidation_covers_is_gone(
+    store: SemanticStore, clock: Clock, what: Invalidation, left: str
+) -> None:
+    facts: list[dict[str, Any]] = [
+        {"labels": ("a",)},
+        {"labels": ("b", "a")},
+        {"labels": ("c", "a"), "tenant": "other"},
+        {"namespace": "n", "labels": ("aa",)},
+    ]
+    ids = [await store.put(kept(n, clock, POOL[n], **fact)) for n, fact in enumerate(facts)]
+    assert await store.invalidate(what) == 4 - len(left)
+    assert sorted(texts(await store.near(scope(0), POOL[0], 9))) == [f"What about {n}?" for n in left]
+    assert [str(n) for n, id in enumerate(ids) if await store.entry(id) is not None] == list(left)
+
+
+async def test_what_was_invalidated_before_it_was_written_is_not_kept(store: SemanticStore, clock: Clock) -> None:
+    first = await store.put(kept(1, clock, POOL[1], text="first"), lambda: True)
+    assert await store.put(kept(1, clock, POOL[1], text="second"), lambda: False) == 0
+    assert texts(await store.near(scope(0), POOL[1], 9)) == ["first"]
+    assert await store.entry(first) is not None
+    assert store.stats()["late"] == 1
+
+
 async def test_ids_that_are_none_are_no_trouble(store: SemanticStore) -> None:
     wrong: list[Any] = [0, -1, 2**63, 2**70, "1", None, 1.0]
     for id in wrong:
@@ -384,6 +441,42 @@ async def test_workers_on_one_file_see_what_the_other_wrote_and_bear_what_it_del
         assert ours.stats()["errors"] == theirs.stats()["errors"] == 0
 
 
+async def test_what_another_process_invalidated_is_not_served(path: Path, clock: Clock) -> None:
+    """The row is read when it is served, so that nothing has to be noticed before."""
+    async with opened(path, clock, poll=1e9) as ours, opened(path, clock, poll=1e9) as theirs:
+        for what in (Invalidation(labels=("doc:1",)), Invalidation("team-ü", everything=True)):
+            await ours.put(kept(1, clock, POOL[1], labels=("doc:1",)))
+            (near,) = await ours.near(scope(0), POOL[1], 1)
+            assert await theirs.invalidate(what) == 1
+            assert ours.holds(scope(0)) == 1, "it does not know of it"
+            assert await ours.entry(near.id) is None
+            assert await ours.near(scope(0), POOL[1], 1) == []
+
+
+async def test_no_answer_is_served_after_its_invalidation_whoever_writes_it_meanwhile(path: Path, clock: Clock) -> None:
+    """Two workers with one log: what one is about to write while the other invalidates is not there afterwards."""
+    logs = [FileLog(path.with_name("log"), clock) for _ in range(2)]
+    for log in logs:
+        log.open()
+    async with opened(path, clock) as ours, opened(path, clock) as theirs:
+        kept_meanwhile = 0
+        for turn in range(60):
+            one = kept(turn, clock, POOL[turn], labels=("doc:1",))
+            count = logs[0].count
+            put = asyncio.ensure_future(ours.put(one, lambda count=count: logs[0].count == count))
+            for _ in range(turn % 4):
+                await ours.refresh()
+            logs[1].append(Invalidation(labels=("doc:1",)))
+            await theirs.invalidate(Invalidation(labels=("doc:1",)))
+            kept_meanwhile += await put > 0
+            assert await ours.near(scope(0), POOL[turn], 9) == []
+        assert change(path, "SELECT count(*) FROM semantic_questions") == [(0,)]
+        assert 0 < kept_meanwhile < 60, "both orders were met"
+        assert ours.stats()["late"] == 60 - kept_meanwhile
+    for log in logs:
+        log.close()
+
+
 async def test_what_another_process_embedded_anew_is_noticed(path: Path, clock: Clock) -> None:
     async with opened(path, clock, embedder="old") as store:
         await filled(store, clock, 3)
@@ -426,6 +519,52 @@ async def test_a_locked_file_is_read_meanwhile_and_written_later(path: Path, clo
         assert await store.put(kept("new", clock, POOL[9])) > 0
         assert change(path, "SELECT id FROM semantic_questions WHERE id <= 4") == [(3,), (4,)]
         assert await store.check() == []
+
+
+@pytest.mark.parametrize("times", [1, 101])
+async def test_what_could_not_be_removed_is_not_served(path: Path, clock: Clock, times: int) -> None:
+    async with opened(path, clock) as store:
+        ids = [await store.put(kept(n, clock, POOL[n], labels=(f"doc:{n}",))) for n in range(3)]
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            for _ in range(times):
+                assert await store.invalidate(Invalidation(labels=("doc:1",))) is None
+            served = [await store.entry(id) is not None for id in ids]
+            assert served == ([True, False, True] if times == 1 else [False] * 3)
+            other.execute("ROLLBACK")
+        assert [await store.entry(id) is not None for id in ids] == served
+    assert change(path, "SELECT id FROM semantic_questions") == [(id,) for id in ids], "the circuit was open"
+
+
+async def test_it_is_removed_before_anything_else_is_written(path: Path, clock: Clock) -> None:
+    async with opened(path, clock) as store:
+        ids = [await store.put(kept(n, clock, POOL[n], labels=(f"doc:{n}",))) for n in range(3)]
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            assert await store.invalidate(Invalidation(labels=("doc:1",))) is None
+            assert await store.invalidate(Invalidation(labels=("doc:0",))) is None
+            other.execute("ROLLBACK")
+        clock.tick(5)
+        newer = await store.put(kept(1, clock, POOL[1], labels=("doc:1",)))
+        assert change(path, "SELECT id FROM semantic_questions") == [(ids[2],), (newer,)]
+        assert await store.entry(newer) is not None
+        assert await store.check() == []
+
+
+async def test_a_file_of_the_version_before_labels_is_brought_up_to_date(path: Path, clock: Clock) -> None:
+    path.parent.mkdir()
+    one = kept(1, clock, POOL[1])
+    with closing(connect(path, 1.0, PRAGMAS, MIGRATIONS[:1])) as old:
+        old.execute("INSERT INTO semantic_embedders (identity) VALUES ('e')")
+        old.execute(INSERT_QUESTION, question_row(one, POOL[1], 1, one.entry.expires_at, clock()))
+        row = (1, *row_of(one.entry, one.entry.expires_at))
+        old.execute(f"INSERT INTO semantic_answers (id, {COLUMNS}) VALUES ({','.join('?' * len(row))})", row)
+    async with opened(path, clock) as store:
+        (near,) = await store.near(scope(0), POOL[1], 1)
+        assert await store.entry(near.id) == one.entry
+        assert await store.check() == []
+        assert await store.invalidate(Invalidation(labels=("a",))) == 0
+        assert await store.invalidate(Invalidation(keys=(one.entry.key,))) == 1
 
 
 async def test_a_full_disk_keeps_what_it_has_and_takes_more_when_there_is_room(path: Path, clock: Clock) -> None:
@@ -482,6 +621,7 @@ async def test_close_writes_what_waits_and_may_be_called_twice(path: Path, clock
         assert await store.put(kept(1, clock, POOL[0])) == 0
         assert await store.near(scope(0), POOL[0], 4) == []
         assert await store.purge(scope=None, tenant=None) == 0
+        assert await store.invalidate(Invalidation(everything=True)) is None
         assert await store.check() == ["the store is not open"]
         await store.open()
         assert store.holds(scope(0)) == 200

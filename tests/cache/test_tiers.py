@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from cache.descent import TOGETHER
 from cache.disk import Disk
 from cache.memory import Memory
-from cache.tiers import TOGETHER, Tiers
+from cache.tiers import Options, Tiers
 from tests.cache.contract import Clock, entry_of, key_of
 
 
@@ -19,7 +20,7 @@ async def both(
 ) -> AsyncIterator[tuple[Tiers, Memory, Disk]]:
     memory = Memory(10, 1 << 20, l1, clock)
     disk = Disk(path / "cache.db", 100, 1 << 20, l2, clock, patience=patience)
-    levels = Tiers(memory, disk)
+    levels = Tiers(memory, disk, options=Options(promote_after=1))
     await levels.open()
     try:
         yield levels, memory, disk
@@ -102,7 +103,7 @@ class Slow(Disk):
 async def test_what_was_removed_while_the_disk_was_read_does_not_come_back(tmp_path: Path) -> None:
     clock = Clock()
     disk = Slow(tmp_path / "cache.db", 100, 1 << 20, 100, clock, patience=5)
-    levels = Tiers(Memory(10, 1 << 20, 10, clock), disk)
+    levels = Tiers(Memory(10, 1 << 20, 10, clock), disk, options=Options(promote_after=1))
     await levels.open()
     try:
         entry, newer = entry_of(1, clock), entry_of(1, clock, body=b"newer")
@@ -183,7 +184,7 @@ async def test_many_are_found_wherever_each_of_them_is(tmp_path: Path) -> None:
     count = 2 * TOGETHER + 1
     entries = [entry_of(number, clock) for number in range(count)]
     disk = Disk(tmp_path / "cache.db", 1000, 1 << 20, 100, clock, patience=30)
-    levels = Tiers(Memory(1000, 1 << 20, 100, clock), disk)
+    levels = Tiers(Memory(1000, 1 << 20, 100, clock), disk, options=Options(promote_after=1))
     await levels.open()
     try:
         assert await levels.put_many(entries) == [True] * count
