@@ -26,6 +26,7 @@ from warming.answers import CacheWarmer
 from warming.answers_config import WarmingConfig
 from warming.predictive import PredictiveCacheWarmer
 from warming.scores import WarmingStrategy
+from warming.warmable import Loaded
 
 DAY = 86_400.0
 BEGINS = 20_000 * DAY
@@ -107,8 +108,8 @@ class Levels:
     async def fresh(self, ident: Ident) -> bool:
         return self.l2.holds(_bytes(ident))
 
-    async def keep(self, ident: Ident, value: Any, ttl: float | None, since: int) -> bool:
-        return self.l2.put(value) and self.l1.put(value)
+    async def keep(self, ident: Ident, loaded: Loaded, since: int) -> bool:
+        return self.l2.put(loaded.value) and self.l1.put(loaded.value)
 
 
 def _bytes(ident: Ident) -> bytes:

@@ -25,7 +25,7 @@ from warming.answers_config import WarmingConfig
 from warming.pattern_store import History, PatternStore
 from warming.refresher import Loader, Refresher
 from warming.scores import HOURS, WarmingStrategy, scores
-from warming.warmable import Levels, Warmable, warmable
+from warming.warmable import Levels, Loaded, Warmable, clock_of, warmable
 
 log = logging.getLogger("warmgate.warming")
 
@@ -42,16 +42,17 @@ class CacheWarmer:
         config: WarmingConfig | None = None,
         value_loader: Loader | None = None,
         *,
-        clock: Clock,
+        clock: Clock | None = None,
         sleep: Sleep = asyncio.sleep,
         tasks: Tasks | None = None,
         history: PatternStore | None = None,
         estimate: Callable[[Ident], float | None] | None = None,
     ) -> None:
-        """`clock`: wall time. `tasks`: who brings them drains them. `history`: where patterns outlive the process; it
-        is closed with this. `estimate`: dollars that making a value will cost; None: nobody knows, a cent counts."""
+        """`clock`: wall time; without one, the cache's own. `tasks`: who brings them drains them. `history`: where
+        patterns outlive the process; it is closed with this. `estimate`: dollars that making a value will cost; None:
+        nobody knows, a cent counts. Raises TypeError or ValueError for a cache that can't be warmed."""
         self.config = config = config or WarmingConfig()
-        self.cache = warmable(cache)
+        self.cache, clock = warmable(cache), clock_of(cache, clock)
         self.patterns = AccessPatterns(
             clock,
             max_keys=config.max_keys,
@@ -120,11 +121,13 @@ class CacheWarmer:
         ttl: float | None = None,
         user_id: str | None = None,
     ) -> bool:
-        """Keeps that value; without one, promotes the key or has it made. Whether a level has it now."""
+        """Keeps that value (or a `Loaded` that says more of it); without one, promotes the key or has it made. Whether
+        a level has it now. Raises what the cache raises for values of a wrong kind."""
         ident = Ident(user_id or "", namespace, key)
         if value is None:
             return await self._warm([Candidate(ident, 1.0)]) > 0 or await self.cache.fresh(ident)
-        kept = await self.cache.keep(ident, value, ttl, self.cache.mark())
+        loaded = value if isinstance(value, Loaded) else Loaded(value, ttl=ttl)
+        kept = await self.cache.keep(ident, loaded, self.cache.mark())
         self._counts["given"] += kept
         return kept
 

@@ -24,7 +24,7 @@ from warming.access_patterns import QUARTER
 from warming.access_rows import Ident, Key
 from warming.predict import SESSIONS, Model
 from warming.refresher import Loader, Refresher
-from warming.warmable import Levels, Warmable, warmable
+from warming.warmable import Levels, Warmable, clock_of, warmable
 
 log = logging.getLogger("warmgate.warming")
 
@@ -75,7 +75,7 @@ class PredictiveCacheWarmer:
         max_patterns: int = 500,
         ngram_size: int = 3,
         *,
-        clock: Clock,
+        clock: Clock | None = None,
         refresher: Refresher | None = None,
         tasks: Tasks | None = None,
         sleep: Sleep = asyncio.sleep,
@@ -85,14 +85,15 @@ class PredictiveCacheWarmer:
         within: int = 5,
         timezone: tzinfo = UTC,
     ) -> None:
-        """`max_patterns`: of each kind and tenant. `ngram_size`: questions, from 2. `clock`: wall time. `refresher`:
+        """`max_patterns`: of each kind and tenant. `ngram_size`: questions, from 2. `clock`: wall
+        time; without one, the cache's own. `refresher`:
         makes what no level has, within its budget; without one only a `selection_fn` does. `within`: questions in which
         a prediction has to come true. Raises ValueError."""
         _whole("max_patterns", max_patterns, 1)
         _whole("ngram_size", ngram_size, 2)
         _whole("within", within, 1)
         _asked(top_k, min_confidence)
-        self.cache = warmable(cache)
+        self.cache, clock = warmable(cache), clock_of(cache, clock)
         self._most, self._size, self._within = max_patterns, ngram_size, within
         self._top_k, self._min_confidence = top_k, min_confidence
         self._clock, self._timezone, self._namespace = clock, timezone, namespace

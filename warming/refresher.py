@@ -12,29 +12,16 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import Any
 
 from adapters.tasks import Tasks
 from adapters.vocabulary import Sleep
 from cache.budget import Budget
 from warming.access_rows import Ident, Key
 from warming.waits import Waits
-from warming.warmable import Warmable
+from warming.warmable import Loaded, Warmable
 
 log = logging.getLogger("warmgate.warming")
-
-
-class Loaded(NamedTuple):
-    """What a loader may return in place of a value, to say more of it."""
-
-    value: Any
-    """None: there is nothing to keep."""
-    dollars: float | None = None
-    """That it cost; None: nobody knows, the estimate counts."""
-    ttl: float | None = None
-    """Seconds."""
-    kept: bool = False
-    """The loader itself has kept it."""
 
 
 Loader = Callable[[Any, str], Awaitable[Any]]
@@ -131,7 +118,7 @@ class Refresher:
             return "refreshed", cost
         if loaded.value is None:
             return "nothing", cost
-        kept = await self._cache.keep(ident, loaded.value, loaded.ttl, since)
+        kept = await self._cache.keep(ident, loaded, since)
         return "refreshed" if kept else "not_kept", cost
 
     def _ended(self, ident: Ident, work: asyncio.Task[Any]) -> None:

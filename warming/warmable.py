@@ -5,13 +5,30 @@ This is the warming of *answers*; `warming.calls` and `warming.warm` warm the pr
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Awaitable, Iterable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from adapters.vocabulary import Clock
 from cache.entry import Entry
 from cache.tiers import Tiers
 from cache.value_key import value_key
 from warming.access_rows import Ident, Key
+
+
+class Loaded(NamedTuple):
+    """What a loader may return in place of a value, to say more of it."""
+
+    value: Any
+    """None: there is nothing to keep."""
+    dollars: float | None = None
+    """That it cost; None: nobody knows, the estimate counts."""
+    ttl: float | None = None
+    """Seconds."""
+    tags: tuple[str, ...] = ()
+    depends: tuple[str, ...] = ()
+    """As an application's cache takes them; an entry has its own. What has none any more is not found by its tags."""
+    kept: bool = False
+    """The loader itself has kept it."""
 
 
 @runtime_checkable
@@ -36,7 +53,7 @@ class Warmable(Protocol):
     async def fresh(self, ident: Ident) -> bool:
         """Whether any level has it, fresh."""
 
-    async def keep(self, ident: Ident, value: Any, ttl: float | None, since: int) -> bool:
+    async def keep(self, ident: Ident, loaded: Loaded, since: int) -> bool:
         """False where it is not kept, also because it was invalidated since. Raises TypeError or ValueError for a value
         of a kind that is not kept here."""
 
@@ -64,7 +81,8 @@ class OfTiers:
     async def fresh(self, ident: Ident) -> bool:
         return isinstance(ident.key, bytes) and await self._tiers.look(ident.key) is not None
 
-    async def keep(self, ident: Ident, value: Any, ttl: float | None, since: int) -> bool:
+    async def keep(self, ident: Ident, loaded: Loaded, since: int) -> bool:
+        value = loaded.value
         if not isinstance(value, Entry):
             raise TypeError(f"an entry is kept here, and no {type(value).__name__}")
         if value.key != ident.key or (ident.user and value.tenant != ident.user):
@@ -78,24 +96,35 @@ class Levels(Protocol):
     @property
     def tiers(self) -> Tiers: ...
 
+    @property
+    def tenant(self) -> str: ...
+
     def set(
-        self, key: str, value: Any, namespace: str = ..., ttl: float | None = ..., *, tenant: str = ...
-    ) -> Awaitable[Any]: ...
+        self,
+        key: str,
+        value: Any,
+        namespace: str = ...,
+        ttl: float | None = ...,
+        tags: Iterable[str] = ...,
+        depends: Iterable[str] = ...,
+        *,
+        since: int | None = ...,
+    ) -> Awaitable[bool]: ...
 
 
 class OfLevels:
-    """An application's own cache: names are texts, values are its own, and what one user asks for serves all."""
+    """An application's own cache: keys are texts, values are its own, and what one user asks for serves all."""
 
     apart = False
 
-    def __init__(self, levels: Levels, tenant: str = "local") -> None:
-        self._levels, self._tenant = levels, tenant
+    def __init__(self, levels: Levels) -> None:
+        self._levels = levels
 
     def mark(self) -> int:
         return self._levels.tiers.mark()
 
     def key(self, ident: Ident) -> bytes:
-        return value_key(self._tenant, ident.namespace, _name(ident))
+        return value_key(self._levels.tenant, ident.namespace, _name(ident))
 
     def held(self, ident: Ident) -> bool:
         return self._levels.tiers.holds(self.key(ident))
@@ -106,10 +135,9 @@ class OfLevels:
     async def fresh(self, ident: Ident) -> bool:
         return await self._levels.tiers.look(self.key(ident)) is not None
 
-    async def keep(self, ident: Ident, value: Any, ttl: float | None, since: int) -> bool:
-        if self.mark() != since:  # something was invalidated meanwhile, be it this or not
-            return False
-        return bool(await self._levels.set(_name(ident), value, ident.namespace, ttl, tenant=self._tenant))
+    async def keep(self, ident: Ident, loaded: Loaded, since: int) -> bool:
+        value, _, ttl, tags, depends, _ = loaded
+        return await self._levels.set(_name(ident), value, ident.namespace, ttl, tags, depends, since=since)
 
 
 def _name(ident: Ident) -> str:
@@ -125,3 +153,11 @@ def warmable(cache: Warmable | Tiers | Levels) -> Warmable:
     if isinstance(getattr(cache, "tiers", None), Tiers):
         return OfLevels(cache)
     raise TypeError(f"{type(cache).__name__} is no cache that can be warmed")
+
+
+def clock_of(cache: object, clock: Clock | None) -> Clock:
+    """The one that is given, or else the cache's own. Raises ValueError where it has none."""
+    own = clock if clock is not None else getattr(cache, "clock", None)
+    if not callable(own):
+        raise ValueError(f"{type(cache).__name__} has no clock: give one")
+    return own

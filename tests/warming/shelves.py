@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from warming.access_rows import Ident, Key
+from warming.warmable import Loaded
 
 
 def named(key: Key, user: str = "", namespace: str = "default") -> Ident:
@@ -46,13 +47,14 @@ class Shelves:
     async def fresh(self, ident: Ident) -> bool:
         return self._of(ident) in self.first or self._of(ident) in self.below
 
-    async def keep(self, ident: Ident, value: Any, ttl: float | None, since: int) -> bool:
+    async def keep(self, ident: Ident, loaded: Loaded, since: int) -> bool:
+        value = loaded.value
         if value is Ellipsis:
             raise TypeError("an ellipsis is not kept here")
         if since != self.marks:
             return False
         self.below[self._of(ident)] = value
-        self.ttls[self._of(ident)] = ttl
+        self.ttls[self._of(ident)] = loaded.ttl
         self._put(self._of(ident), value)
         return True
 

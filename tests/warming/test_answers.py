@@ -11,11 +11,13 @@ import pytest
 
 from adapters.tasks import Tasks
 from cache.invalidation import Invalidation
+from cache.level_config import CacheLevelConfig
+from cache.levels import MultiLevelCache
 from cache.memory import Memory
 from cache.tiers import Tiers
 from tests.cache.contract import entry_of, key_of
 from tests.cache.scripted_level import ScriptedLevel
-from tests.fakes import Time, until
+from tests.fakes import Clock, Time, until
 from tests.warming.shelves import Shelves, named
 from warming.answers import CacheWarmer
 from warming.answers_config import WarmingConfig
@@ -207,6 +209,45 @@ async def test_levels_tell_what_they_removed_by_their_own_keys():
     assert some.rewarm(removed) == 1
     await tasks.drain(5)
     assert tiers.holds(key_of("hot"))
+
+
+async def test_the_promised_way_around_an_application_s_cache():
+    asked = []
+
+    async def value_loader(key, namespace):
+        asked.append((key, namespace))
+        return {"made of": key}
+
+    clock = Clock(NINE)
+    small, large = CacheLevelConfig(max_size=2), CacheLevelConfig(10_000, 3600.0)
+    async with MultiLevelCache(l1_config=small, l2_config=large, clock=clock) as cache:
+        config = WarmingConfig(
+            strategy=WarmingStrategy.HYBRID,
+            preload_count=100,
+            warm_interval=300,
+            recency_weight=0.5,
+            enable_time_based=True,
+            enable_user_specific=True,
+            dollars=1.0,
+        )
+        some = CacheWarmer(cache, config=config, value_loader=value_loader)
+        for name in ("a", "b", "c"):
+            await cache.set(name, name.upper(), namespace="tool")
+            some.record_access(name, "tool", True, "user")
+        some.record_access("a", "tool", True, "user")
+        cache.tiers.l1.clear()
+        assert await some.warm_top_items(1, "tool", "user", 9) == 1
+        assert cache.get_stats()["l2"]["misses"] == 0
+        assert await cache.get("a", "tool") == "A"
+        assert await some.warm_item("d", "D", namespace="tool", ttl=60.0)
+        clock.tick(3600)
+        assert await some.warm_top_items(1) == 1
+        assert asked == [("a", "tool")]
+        assert await cache.get("a", "tool") == {"made of": "a"}
+        stats = some.get_stats()
+        told = ("strategy", "total_patterns", "unique_keys", "users_tracked", "background_running")
+        assert [stats[name] for name in told] == ["hybrid", 3, 3, 1, False]
+        await some.close()
 
 
 # In the background

@@ -13,7 +13,8 @@ from cache.budget import Budget
 from tests.fakes import Time, until
 from tests.warming.shelves import Shelves, named
 from warming.access_rows import Ident
-from warming.refresher import OUTCOMES, Loaded, Refresher
+from warming.refresher import OUTCOMES, Refresher
+from warming.warmable import Loaded
 
 
 class Loader:

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from cache.entry import Entry, Shape
 from cache.invalidation import Invalidation
+from cache.level_config import CacheLevelConfig
+from cache.levels import MultiLevelCache
 from cache.memory import Memory
 from cache.tiers import Tiers
 from cache.value_key import value_key
@@ -15,7 +16,7 @@ from tests.cache.contract import Clock, entry_of, key_of
 from tests.cache.scripted_level import ScriptedLevel
 from tests.warming.shelves import Shelves
 from warming.access_rows import Ident
-from warming.warmable import OfLevels, OfTiers, warmable
+from warming.warmable import Loaded, OfLevels, OfTiers, clock_of, warmable
 
 TENANT = "team-ü"
 
@@ -26,28 +27,6 @@ def levels(clock, *, l1=10):
 
 def ident(name, user=TENANT):
     return Ident(user, "llm.response", key_of(name))
-
-
-class Application:
-    """As much of an application's cache as is used."""
-
-    def __init__(self, clock):
-        self.tiers, self._clock = levels(clock), clock
-
-    async def set(self, key, value, namespace="default", ttl=None, *, tenant="local"):
-        now = self._clock()
-        facts = {"usage": None, "cost": None, "model": "", "status": 200, "headers": (), "with_usage": False}
-        entry = Entry(
-            key=value_key(tenant, namespace, key),
-            tenant=tenant,
-            namespace=namespace,
-            shape=Shape.VALUE,
-            body=value,
-            stored_at=now,
-            expires_at=now + (ttl or 100),
-            **facts,
-        )
-        return await self.tiers.put(entry)
 
 
 async def test_what_left_memory_is_brought_back_without_being_counted():
@@ -86,12 +65,12 @@ async def test_only_the_entry_that_was_asked_for_is_kept_and_only_of_that_tenant
     tiers = levels(clock)
     cache = OfTiers(tiers)
     entry = entry_of("a", clock)
-    assert await cache.keep(ident("a"), entry, None, cache.mark())
+    assert await cache.keep(ident("a"), Loaded(entry), cache.mark())
     for wrong in (entry_of("b", clock), replace(entry, tenant="other")):
         with pytest.raises(ValueError, match="another one"):
-            await cache.keep(ident("a"), wrong, None, cache.mark())
+            await cache.keep(ident("a"), Loaded(wrong), cache.mark())
     with pytest.raises(TypeError, match="no bytes"):
-        await cache.keep(ident("a"), b"{}", None, cache.mark())
+        await cache.keep(ident("a"), Loaded(b"{}"), cache.mark())
     assert await tiers.get(key_of("b")) is None
 
 
@@ -101,8 +80,8 @@ async def test_what_was_invalidated_meanwhile_is_not_kept():
     cache = OfTiers(tiers)
     since = cache.mark()
     await tiers.invalidate(Invalidation(keys=(key_of("a"),)))
-    assert not await cache.keep(ident("a"), entry_of("a", clock), None, since)
-    assert await cache.keep(ident("a"), entry_of("a", clock), None, cache.mark())
+    assert not await cache.keep(ident("a"), Loaded(entry_of("a", clock)), since)
+    assert await cache.keep(ident("a"), Loaded(entry_of("a", clock)), cache.mark())
 
 
 async def test_a_text_names_nothing_in_the_levels_of_the_proxy():
@@ -115,20 +94,35 @@ async def test_a_text_names_nothing_in_the_levels_of_the_proxy():
 
 async def test_an_application_s_cache_knows_no_users():
     clock = Clock()
-    application = Application(clock)
-    cache = warmable(application)
-    one, other = Ident("u", "tool", "search:x"), Ident("v", "tool", "search:x")
-    assert await cache.keep(one, b"found", 50.0, cache.mark())
-    assert cache.held(other)
-    assert cache.key(one) == cache.key(other) == value_key("local", "tool", "search:x")
-    application.tiers.l1.clear()
-    assert await cache.promote(other)
-    assert cache.held(one)
-    clock.tick(50)
-    assert not await cache.fresh(one)
-    since = cache.mark()
-    await application.tiers.invalidate(Invalidation(labels=("something-else",)))
-    assert not await cache.keep(one, b"found", None, since)
+    async with MultiLevelCache(l2_config=CacheLevelConfig(10_000, 3_600.0), clock=clock) as application:
+        cache = warmable(application)
+        one, other = Ident("u", "tool", "search:x"), Ident("v", "tool", "search:x")
+        assert await cache.keep(one, Loaded({"found": 1}, ttl=50.0), cache.mark())
+        assert cache.held(other)
+        assert cache.key(one) == cache.key(other) == value_key("local", "tool", "search:x")
+        assert await application.get("search:x", "tool") == {"found": 1}
+        application.tiers.l1.clear()
+        assert await cache.promote(other)
+        assert cache.held(one)
+        clock.tick(50)
+        assert not await cache.fresh(one)
+
+
+async def test_what_is_made_anew_still_goes_by_its_tags():
+    clock = Clock()
+    async with MultiLevelCache(clock=clock) as application:
+        cache = warmable(application)
+        one, other = Ident("", "tool", "one"), Ident("", "tool", "other")
+        since = cache.mark()
+        assert await cache.keep(one, Loaded("1", tags=("red",)), since)
+        assert await cache.keep(other, Loaded("2", tags=("blue",)), since)
+        await application.tiers.invalidate(Invalidation(labels=("red",)))
+        assert not cache.held(one)
+        assert cache.held(other)
+        assert not await cache.keep(one, Loaded("1", tags=("red",)), since)
+        assert not await cache.keep(other, Loaded("2", tags=("blue",), depends=("entry:tool/one",)), cache.mark())
+        with pytest.raises(TypeError):
+            await cache.keep(one, Loaded(object()), cache.mark())
 
 
 async def test_what_can_be_warmed_is_known_by_what_it_does():
@@ -136,7 +130,15 @@ async def test_what_can_be_warmed_is_known_by_what_it_does():
     shelves = Shelves()
     assert warmable(shelves) is shelves
     assert isinstance(warmable(levels(clock)), OfTiers)
-    assert isinstance(warmable(Application(clock)), OfLevels)
+    assert isinstance(warmable(MultiLevelCache(clock=clock)), OfLevels)
     for nothing in (None, {}, 7, object()):
         with pytest.raises(TypeError, match="no cache that can be warmed"):
             warmable(nothing)
+
+
+def test_the_clock_is_the_cache_s_own_where_none_is_given():
+    clock, other = Clock(), Clock()
+    assert clock_of(MultiLevelCache(clock=clock), None) is clock
+    assert clock_of(MultiLevelCache(clock=clock), other) is other
+    with pytest.raises(ValueError, match="give one"):
+        clock_of(Shelves(), None)
