@@ -194,7 +194,7 @@ class Store(Followed):
         """None for what can't be kept: over the budgets by itself, expired, or no text that SQLite can hold."""
         now, room = self.clock(), self.view.room
         part = room.part(entry.namespace)
-        expires_at = min(now + self.ttl, now + part.ttl, entry.expires_at)
+        expires_at = min(now + (self.ttl if part.ttl is None else part.ttl), entry.expires_at)
         if not room.fits(part, entry.size) or not now < expires_at:
             return None
         try:

@@ -32,7 +32,7 @@ class Part:
         size, room, ttl = share or Share()
         self.max_size: float = inf if size is None else size
         self.max_bytes: float = inf if room is None else room
-        self.ttl: float = inf if ttl is None else ttl
+        self.ttl = ttl
         self.entries = self.bytes = self.hits = self.misses = self.evictions = 0
 
     def told(self) -> dict[str, int]:

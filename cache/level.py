@@ -30,7 +30,7 @@ class Share(NamedTuple):
     """Entries."""
     max_bytes: int | None = None
     ttl: float | None = None
-    """Seconds; at most that of the level."""
+    """Seconds, in place of the level's."""
 
 
 class Level(Protocol):

@@ -133,7 +133,7 @@ class Memory:
         now = self._elapsed()
         self._expire(now)
         part = room.part(entry.namespace)
-        fresh = min(now + self.ttl, now + part.ttl, entry.expires_at + self._elapsed.behind)
+        fresh = min(now + (self.ttl if part.ttl is None else part.ttl), entry.expires_at + self._elapsed.behind)
         old = self._kept.pop(key, None)
         uses = 0 if old is None else room.drop(old)
         if not now < fresh or not room.fits(part, size):

@@ -170,7 +170,7 @@ class RedisLevel:
 
     def _ttl_of(self, namespace: str) -> float:
         share = self._shares.get(namespace)
-        return self.ttl if share is None or share.ttl is None else min(share.ttl, self.ttl)
+        return self.ttl if share is None or share.ttl is None else share.ttl
 
     def _fits(self, entry: Entry) -> bool:
         share = self._shares.get(entry.namespace, Share())
@@ -186,7 +186,7 @@ class RedisLevel:
         bytes_of, span = value
         share = self._shares.get(entry.namespace, Share())
         budgeted = share.max_size is not None or share.max_bytes is not None
-        horizon = int((self.ttl + self._grace) * 1000) + 60_000
+        horizon = int((max(self.ttl, self._ttl_of(entry.namespace)) + self._grace) * 1000) + 60_000
         values: list[Part] = [self._base(entry.key), entry.key.hex(), generation, bytes_of, span]
         values += [int(only_new), VERSION, mark(entry.tenant).hex() + entry.key.hex(), max(horizon, span)]
         values += [self._eviction, entry.size, self._part(self._max_size), self._part(self._max_bytes)]

@@ -78,8 +78,8 @@ class Tiers:
         return max((level.ttl for level in levels), default=0.0)
 
     def ttl_of(self, namespace: str) -> float:
-        """The same for a namespace, which may have a shorter time of its own."""
-        return min(self.ttl, self.options.ttls.get(namespace, self.ttl))
+        """The same for a namespace, which may have a time of its own."""
+        return self.options.ttls.get(namespace, self.ttl)
 
     async def open(self) -> None:
         for level in self._below.levels:

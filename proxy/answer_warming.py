@@ -109,8 +109,9 @@ class AnswerWarming:
             self._costs[call.key] = cost or 0.0
             if _size(call) < REMEMBERED // 64:
                 self._requests[call.key] = call
-        if self.predictive is not None:
-            session = call.headers.get("x-session-id", "")[:256]
+        # Where the requests of several conversations are mixed up, nothing that follows can be foreseen.
+        session = call.headers.get("x-session-id", "")[:256]
+        if self.predictive is not None and session:
             self.predictive.follow(call.key, user_id=call.tenant, session=session)
 
     async def _load(self, key: object, namespace: str) -> Loaded:

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-import secrets
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from adapters.anthropic_messages import ANTHROPIC_MESSAGES
@@ -25,18 +23,18 @@ from adapters.vocabulary import Call, Handler
 from cache.coalesce import Coalesce, Peek
 from cache.exact import ALONE, Exact, Shared, Stale
 from cache.if_cached import IfCached
+from cache.invalidator import Invalidator
 from cache.items import Items
 from cache.policy import Policy
 from cache.recent import Recent
 from cache.tiers import Tiers
 from proxy.beside import Beside, beside
-from proxy.cache_desk import CacheDesk
-from proxy.cache_desk import Semantic as Answers
 from proxy.cache_notes import Notes
+from proxy.cache_room import cache_room
 from proxy.config import Settings
 from proxy.config_rules import resolve_keys
 from proxy.edge import Desk, Door, Edge
-from proxy.equivalents import Equivalents, equivalents
+from proxy.equivalents import Equivalents, equivalents, rows_of
 from proxy.fanout import FanoutDesk
 from proxy.metrics import Metrics
 from proxy.operations import operations
@@ -48,8 +46,6 @@ from proxy.storage_redis import Shared as Replicated
 from proxy.storage_redis import secret_of
 from proxy.tenants import Managed, PassThrough, Tenancy
 from proxy.upstreams import Upstreams, World, connect
-from proxy.value_depends import Labels
-from proxy.value_desk import Bounds, ValueDesk
 from proxy.warm_door import WarmDesk
 from warming.several import Names, Several
 
@@ -82,7 +78,7 @@ class App:
 async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, peers: Path | None = None) -> App:
     """The proxy; with `peers`, a directory, as the worker of this index among others on the same port."""
     tasks = Tasks()
-    world = World(time.time, time.perf_counter, asyncio.sleep, random.Random().random)
+    world = _world()
     async with AsyncExitStack() as opened:  # closed again where something that comes later can't be had
         store = await storage(settings, env, world, tasks, opened, Workers(index, peers))
         app = await _built(settings, env, store, world, tasks, opened)
@@ -90,6 +86,27 @@ async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, p
         app.edge.operations = operations(settings, app.edge, app.metrics, _peers(peers, index, app.metrics, tasks))
         opened.pop_all()
     return app
+
+
+@asynccontextmanager
+async def opened(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[Invalidator]:
+    """The store of a configuration beside the proxies that use it, which hear of what is invalidated. Raises
+    `ConfigError`."""
+    tasks, world = Tasks(), _world()
+    async with AsyncExitStack() as stack:
+        store = await storage(settings, env, world, tasks, stack, Workers(number=-1))
+        near = rows_of(settings, env, world)
+        if near is not None:
+            await near.open()
+            stack.push_async_callback(near.close)
+        invalidator = store.invalidator(near)
+        if store.shared is not None:
+            await store.shared.replicas.open(tasks, world.sleep)
+            stack.push_async_callback(store.shared.replicas.close)
+        try:
+            yield invalidator
+        finally:
+            await tasks.drain(1.0)
 
 
 async def _built(
@@ -135,9 +152,13 @@ async def _built(
         clock=time.perf_counter,
         wall=time.time,
         desks=_desks(settings, upstreams, names, tasks, exact.holds if exact else _never, policy.cacheable),
-        rooms={"cache": _cache_desk(settings, store, aside, exact, items, near, upstreams, notes)},
+        rooms={"cache": cache_room(settings, store, aside, exact, items, near, upstreams, notes, time.time)},
     )
     return App(edge, levels, metrics, tasks, upstreams, recorder, near, aside)
+
+
+def _world() -> World:
+    return World(time.time, time.perf_counter, asyncio.sleep, random.Random().random)
 
 
 def _doors(talking: Handler, embedding: Handler) -> dict[str, Door]:
@@ -181,38 +202,6 @@ def _metrics(levels: Tiers, upstreams: Upstreams, near: Equivalents | None, asid
         return levels.stats() | ({"semantic": near.store.stats()} if near else {})
 
     return Metrics(sizes, upstreams.layers.figures, near.figures if near else dict, aside.figures)
-
-
-def _cache_desk(
-    settings: Settings,
-    store: Storage,
-    aside: Beside,
-    exact: Exact | None,
-    items: Items | None,
-    near: Equivalents | None,
-    upstreams: Upstreams,
-    notes: Notes,
-) -> CacheDesk:
-    given, on = settings.cache.values, settings.cache.enabled and settings.cache.exact.enabled
-    values = ValueDesk(
-        levels=store.tiers,
-        invalidator=aside.invalidator,
-        depends=Labels(store.depending),
-        bounds=Bounds(given.max_value, given.max_key, settings.cache.invalidation.default_ttl),
-        wall=time.time,
-        words=partial(secrets.token_hex, 16),
-    )
-    return CacheDesk(
-        levels=store.tiers,
-        exact=exact,
-        items=items,
-        semantic=Answers(near.layer, near.store, near.audit.heard) if near else None,
-        admission=upstreams.admission,
-        notes=notes,
-        wall=time.time,
-        invalidator=aside.invalidator if on or near is not None else None,
-        values=values if on and given.enabled else None,
-    )
 
 
 Eligible = Callable[[Call], bool]

@@ -24,6 +24,7 @@ from proxy import (
     serve,
     warm_command,
 )
+from proxy.app import opened
 from proxy.config import Settings
 from proxy.config_file import load, loads
 from proxy.config_problem import ConfigError
@@ -66,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     warm = commands.add_parser("warm", help="put a prefix into the provider's prompt cache, and keep it there")
     warm_command.add_parser(warm)
     warm.set_defaults(run=lambda options: warm_command.run(options, os.environ, sys.stdout, sys.stderr))
-    cache_command.add(commands)
+    cache_command.add(commands, opened)
     near = commands.add_parser("semantic", help="how good the semantic cache is, in figures; fit its verifier")
     semantic_command.add(near.add_subparsers(title="commands", required=True, metavar="COMMAND"))
     near.set_defaults(run=lambda options: semantic_command.run(options, opening(time.time), sys.stdout, sys.stderr))

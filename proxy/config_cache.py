@@ -136,7 +136,7 @@ class Portion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_bytes: Size | None = None
     """Bytes."""
     ttl: Span | None = None
-    """Seconds, at most those of the level."""
+    """Seconds, in place of the level's."""
 
 
 class Namespace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

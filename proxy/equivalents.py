@@ -157,6 +157,16 @@ async def equivalents(
     return Equivalents(layer, store, embedder, audit)
 
 
+def rows_of(settings: Settings, env: Mapping[str, str], world: World) -> SemanticStore | None:
+    """What is kept, without an embedder: nothing can be looked for, but all of it taken out. None where there is no
+    file."""
+    path = semantic_path(settings, env)
+    if path is None or not path.exists():
+        return None
+    given = settings.cache.semantic
+    return SemanticStore(path, "", 1, max_size=given.max_size, max_bytes=given.max_bytes, clock=world.wall)
+
+
 def _store(settings: Settings, env: Mapping[str, str], embedder: Embedder, world: World) -> SemanticStore:
     given = settings.cache.semantic
     return SemanticStore(

@@ -50,8 +50,8 @@ class Hears(Protocol):
 
 
 def redis(settings: Settings, env: Mapping[str, str], world: World, tasks: Tasks, hears: Hears, index: int) -> Shared:
-    """Nothing is asked of it yet. `index`: of this worker among those of one store. Raises `ConfigError` where the
-    extra is missing or the address can't be one."""
+    """Nothing is asked of it yet. `index`: of this worker among those of one store; less than 0 for who serves nothing.
+    Raises `ConfigError` where the extra is missing or the address can't be one."""
     given, told = settings.cache.multi_level.l3, settings.cache.invalidation
     try:
         # The library is an extra, and takes its time: it is imported where it is asked for.
@@ -67,7 +67,7 @@ def redis(settings: Settings, env: Mapping[str, str], world: World, tasks: Tasks
     except (ImportError, ValueError) as error:
         raise ConfigError([Problem(L3, str(error))]) from error
     level = _level(settings, client, world)
-    path = store_path(settings, env) if stores_on_disk(settings) else None
+    path = store_path(settings, env) if stores_on_disk(settings) and index >= 0 else None
     replicas = RedisReplicas(
         client,
         given.prefix,

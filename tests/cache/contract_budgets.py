@@ -216,7 +216,7 @@ class Budgets:
                 for name in ("tool", "file", "other"):
                     if await settled(level.get(key_of(name))) is None:
                         ends.setdefault(name, clock() - 1_800_000_000.0)
-            assert ends == {"tool": 20, "file": 50, "other": 50}
+            assert ends == {"tool": 20, "file": 70, "other": 50}
 
     async def test_what_is_read_in_its_grace_stays_no_longer_for_it(self) -> None:
         clock = Clock()
