@@ -75,7 +75,8 @@ class Beside:
         if self.warming is not None:
             figures |= self.warming.figures()
         if self.adaptive is not None:
-            figures |= {("cache_sizing", what): float(count) for what, count in self.adaptive.stats().items()}
+            told = self.adaptive.stats()
+            figures |= {("cache_sizing", what): float(told[what]) for what in ("grown", "shrunk")}
         figures |= {("cache_invalidations", what): float(count) for what, count in self.invalidator.stats().items()}
         return figures
 

@@ -26,6 +26,7 @@ from proxy.config import Settings
 from proxy.config_file import loads, variables
 from proxy.config_value import settings
 from proxy.metrics import Metrics
+from proxy.metrics_cache import COUNTERS as BACKGROUND
 from proxy.metrics_warming import COUNTERS
 from proxy.respond import error_headers, headers_of
 
@@ -156,7 +157,8 @@ def test_every_metric_is_named_and_every_one_named_is_exported() -> None:
 def test_the_labels_of_every_metric_are_told() -> None:
     figures: dict[tuple[str, ...], float] = {}
     near: dict[tuple[str, ...], float] = {("audit", "judged"): 1.0, ("dollars", "audits"): 1.0, ("open", "x"): 1.0}
-    metrics = Metrics(lambda: {"l1": {"hits": 1}}, lambda: figures, lambda: near)
+    own = {(name, "x"): 1.0 for name, _, _ in BACKGROUND}
+    metrics = Metrics(lambda: {"l1": {"hits": 1}}, lambda: figures, lambda: near, lambda: own)
     two, one = (metrics.tokens, metrics.dollars, metrics.asked), (metrics.unstored, metrics.spent, metrics.near)
     for table, labels in ((metrics.requests, 3), *((each, 2) for each in two), *((each, 1) for each in one)):
         table[("x",) * labels] = 1.0
@@ -197,7 +199,7 @@ def test_the_headers_shown_are_sent() -> None:
 
 def test_every_cache_control_directive_has_an_effect() -> None:
     directives = [first_quoted(row) for row in rows("Request controls")]
-    assert len(directives) == 4
+    assert len(directives) == 5
     for directive in directives:
         assert controls_of(directive) != PLAIN, directive
 
@@ -254,7 +256,7 @@ def test_the_defaults_that_are_told_are_those() -> None:
 
 
 def test_python_and_the_request_of_curl_are_sound() -> None:
-    assert len(blocks("python")) == 3
+    assert len(blocks("python")) == 4
     for code in blocks("python"):
         compile(code, "README.md", "exec")
     bodies = [body for block in blocks("sh") for body in re.findall(r"-d '(.*?)'", block)]
