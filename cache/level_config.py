@@ -8,7 +8,7 @@ from enum import Enum
 from math import isfinite
 from pathlib import Path
 
-from cache.level import Share
+from cache.level import Eviction, Share
 
 
 class EvictionPolicy(Enum):
@@ -46,7 +46,7 @@ class CacheLevelConfig:
     max_bytes: int | None = None
     """Without it 64 MiB of memory, 1 GiB of a disk, and of a server what it has."""
     namespaces: Mapping[str, Share] = field(default_factory=dict)
-    """What single namespaces may take of the first or the second level."""
+    """What single namespaces may take of the level."""
     url: str | None = None
     """`redis://`, `rediss://` or `unix://`."""
     prefix: str = "warmgate"
@@ -64,6 +64,10 @@ class CacheLevelConfig:
         for name, share in self.namespaces.items():
             if share.ttl is not None:
                 seconds(share.ttl, f"ttl of {name!r}")
+
+    @property
+    def order(self) -> Eviction:
+        return EvictionPolicy(self.eviction_policy).value
 
     @property
     def path(self) -> Path | None:

@@ -24,11 +24,12 @@ from cache.depending import Depending
 from cache.entry import Entry
 from cache.files import Changed, Files
 from cache.invalidation import Invalidation
-from cache.invalidator import Invalidator
-from cache.level_building import built
+from cache.invalidator import Hearing, Invalidator
+from cache.level_building import disk_of, memory_of
 from cache.level_config import CacheLevelConfig, EvictionPolicy, WritePolicy, known_policy, seconds
 from cache.loading import Loading
-from cache.replicas import Nobody, Replicas
+from cache.replicas import Nobody
+from cache.shared_level import Shared, shared_level
 from cache.sizing import Sizing
 from cache.tallies import Tallies, rate
 from cache.tiers import Options, Tiers
@@ -47,9 +48,10 @@ class MultiLevelCache:
     """Values are bytes, texts, and what JSON can say; each comes back as its kind. Use it between `open` and `close`,
     or with `async with`.
 
-    Removing raises OSError where a level could not do it, or a replica did not confirm: then what is known is not
-    served, and it should be tried again. Processes that share a file hear of each other's removals at once; those that
-    share a server only through `replicas`, whose `hear` is `cache.tiers.hear`.
+    Removing raises OSError where a level could not do it, or another process did not confirm: then what is known is not
+    served, and it should be tried again. Processes that share a file or a server hear of each other's removals; one
+    that can't reach the server for a minute may have missed some, and finds nothing until it can, unless it was said to
+    be `alone`.
     """
 
     def __init__(
@@ -65,28 +67,33 @@ class MultiLevelCache:
         adaptive: Sizing | None = None,
         dependencies: Dependencies | None = None,
         roots: list[str] | None = None,
-        replicas: Replicas | None = None,
+        alone: bool = False,
         clock: Clock = time.time,  # noqa: TID251 - for a program that uses it, this is where proxy/app.py is otherwise
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         """A level of None is left out. `flush_interval`: seconds. `promote_after`: reads below until an entry moves up.
         `adaptive`: the first level takes the size it needs. `roots`: directories below which files may be depended on,
-        None for any. `clock`: wall-clock seconds. Raises ValueError for what makes no sense, ImportError where a third
-        level is asked for without the library for it."""
+        None for any. `alone`: no other process uses the server. `clock`: wall-clock seconds. Raises ValueError for what
+        makes no sense, ImportError where a third level is asked for without the library for it."""
         policy = known_policy(write_policy)
         if policy is WritePolicy.WRITE_AROUND and l2_config is None and l3_config is None:
             raise ValueError("write_around goes past the first level, and there is no other")
         self.tenant, self.clock = tenant, clock
         self._tasks, self._sleep, self._policy = Tasks(), sleep, policy
-        l1, l2, l3, self._log = built(
-            l1_config, l2_config, l3_config, clock=clock, tasks=self._tasks, grace=0.0, owner=self
-        )
+        l1 = memory_of(l1_config, clock)
+        l2, self._log = disk_of(l2_config, clock, self)
+        shared = Shared()
+        if l3_config is not None:
+            beside, ears = l2_config.path if l2_config is not None else None, None if alone else self
+            shared = shared_level(l3_config, clock=clock, tasks=self._tasks, ears=ears, beside=beside)
+        self._replicas = shared.replicas
         options = Options(policy.value, flush_interval, promote_after)
-        self.tiers = Tiers(l1, l2, l3, options, clock=clock, log=self._log, replicas=replicas, tasks=self._tasks)
-        self.depending = Depending(dependencies or Dependencies(), Files(clock, roots))
-        self.invalidator = Invalidator(
-            self.tiers, None, replicas or Nobody(), self.depending.dependencies, self.depending.files
-        )
+        tasks, log, replicas = self._tasks, self._log, shared.replicas
+        self.tiers = Tiers(l1, l2, shared.level, options, clock=clock, log=log, replicas=replicas, tasks=tasks)
+        needs, files = dependencies or Dependencies(), Files(clock, roots)
+        self.depending = Depending(needs, files)
+        self.invalidator = Invalidator(self.tiers, None, replicas or Nobody(), needs, files)
+        self._hearing = Hearing(self.tiers, None, needs)
         self._adaptive = Adaptive(l1, adaptive, clock) if l1 is not None and adaptive is not None else None
         self._loading = Loading(self._tasks)
         self._tallies = Tallies()
@@ -96,6 +103,8 @@ class MultiLevelCache:
         if self._log is not None:
             self._log.open()
         await self.tiers.open()
+        if self._replicas is not None:
+            await self._replicas.open(self._tasks, self._sleep)
         if self._policy is WritePolicy.WRITE_BACK:
             self._tasks.spawn(self.tiers.flush_for_ever(self._sleep), endless=True)
         if self._adaptive is not None:
@@ -104,6 +113,8 @@ class MultiLevelCache:
     async def close(self) -> None:
         """Writes down what is newer in memory."""
         await self.tiers.flush()
+        if self._replicas is not None:
+            await self._replicas.close()
         await self._tasks.drain(DRAIN)
         await self.tiers.close()
         if self._log is not None:
@@ -117,6 +128,13 @@ class MultiLevelCache:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    async def hear(self, what: Invalidation) -> None:
+        """Another process has invalidated it (`cache.shared_level.Ears`)."""
+        await self._hearing(what)
+
+    async def sweep(self, what: Invalidation) -> bool:
+        return await self.tiers.sweep(what)
 
     # Values
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from adapters.tasks import Tasks
@@ -12,22 +15,47 @@ from tests.redis_server import Server, new_prefix, redis_for_all
 __all__ = ["redis_for_all"]
 
 
-async def test_two_processes_share_what_a_server_keeps(redis: Server) -> None:
+def cache(redis: Server, prefix: str, **more: Any) -> MultiLevelCache:
+    l3 = CacheLevelConfig(100, 3600, url=redis.url, prefix=prefix)
+    return MultiLevelCache(**{"l1_config": CacheLevelConfig(), "l3_config": l3, "clock": Clock(), **more})
+
+
+async def test_processes_share_what_a_server_keeps_and_hear_of_each_other(redis: Server) -> None:
     prefix = new_prefix()
-
-    def cache(l1: CacheLevelConfig | None) -> MultiLevelCache:
-        l3 = CacheLevelConfig(100, 3600, url=redis.url, prefix=prefix)
-        return MultiLevelCache(l1, l3_config=l3, clock=Clock())
-
-    async with cache(None) as one, cache(None) as two:
+    async with cache(redis, prefix) as one, cache(redis, prefix) as two:
         assert await one.set("key", {"a": 1}, namespace="tool", tags=("tag",)) is True
-        assert await two.get("key", namespace="tool") == {"a": 1}
-        assert two.get_stats()["l3"]["hit_rate"] == 1.0
-        assert await two.delete("key", namespace="tool") is True
-        assert await one.get("key", namespace="tool") is None
-    async with cache(CacheLevelConfig()) as one:
-        await one.set("key", 1)
+        for _ in range(4):
+            assert await two.get("key", namespace="tool") == {"a": 1}
+        stats = two.get_stats()
+        assert (stats["l3"]["hits"], stats["l1"]["hits"]) == (3, 1)
+        assert await one.delete("key", namespace="tool") is True
+        assert await two.get("key", namespace="tool") is None
+        await two.set("other", 1)
         assert await one.clear() == 1
+
+
+async def test_one_that_uses_the_server_alone_needs_nobody(redis: Server) -> None:
+    async with cache(redis, new_prefix(), alone=True) as one:
+        await one.set("key", 1)
+        assert await one.delete("key") is True
+        assert await one.get("key") is None
+        await one.set("key", 2)
+        assert await one.get("key") == 2
+
+
+async def test_what_was_removed_while_it_was_away_does_not_come_back_from_its_disk(
+    redis: Server, tmp_path: Path
+) -> None:
+    prefix = new_prefix()
+    l2 = CacheLevelConfig(100, 3600, enable_persistence=True, persistence_path=tmp_path / "cache.db")
+    async with cache(redis, prefix) as two:
+        async with cache(redis, prefix, l2_config=l2) as one:
+            await one.set("key", 1)
+            await one.set("other", 1)
+        assert await two.delete("key") is True
+    async with cache(redis, prefix, l2_config=l2) as one:
+        assert await one.get("key") is None
+        assert await one.get("other") == 1
 
 
 async def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,8 +65,6 @@ async def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.M
 
 
 def test_an_address_has_to_be_one() -> None:
-    with pytest.raises(ValueError, match=r".+"):
-        shared_level(
-            "http://127.0.0.1", prefix="x", ttl=1, max_size=1, max_bytes=None, eviction="lru", clock=Clock(),
-            tasks=Tasks(),
-        )  # fmt: skip
+    for url, told in (("http://127.0.0.1", "scheme"), (None, "the third level needs a url")):
+        with pytest.raises(ValueError, match=told):
+            shared_level(CacheLevelConfig(url=url), clock=Clock(), tasks=Tasks())

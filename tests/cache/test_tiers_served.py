@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from random import Random  # noqa: TID251 - seeded, one for each world
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -13,6 +13,7 @@ from cache.entry import Entry, Shape
 from cache.invalidation import Alone, Invalidation
 from cache.labels import entry_label
 from cache.memory import Memory
+from cache.replicas import Reached
 from cache.tiers import Options, Tiers
 from tests.cache.contract import key_of
 from tests.cache.scripted_level import ScriptedLevel, Shelf
@@ -126,7 +127,16 @@ async def read(world: World, tiers: Tiers, number: int) -> None:
         world.saw(number, one[0] if one else None, how)
 
 
-async def invalidate(world: World, tiers: Tiers, member: Member | None, number: int) -> None:
+class Other(Protocol):
+    """A replica, as the others see it."""
+
+    trusted: bool
+    away: bool
+
+    async def publish(self, what: Invalidation) -> Reached: ...
+
+
+async def invalidate(world: World, tiers: Tiers, member: Other | None, number: int) -> None:
     kind = world.chance.choice(("key", "key", "tag", "namespace", "tenant"))
     what = {
         "key": Invalidation(keys=(key_of(number),)),
@@ -151,7 +161,7 @@ async def invalidate(world: World, tiers: Tiers, member: Member | None, number: 
                 world.floor[below] = max(world.floor[below], versions[each])
 
 
-async def act(world: World, tiers: Tiers, member: Member | None) -> None:
+async def act(world: World, tiers: Tiers, member: Other | None) -> None:
     chance = world.chance
     for _ in range(chance.randrange(10, 60)):
         number = chance.randrange(KEYS)
