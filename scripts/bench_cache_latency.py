@@ -109,7 +109,8 @@ async def _measured(level: str, contestants: Sequence[Contestant], entries: Entr
         absent = [entry.key for entry in entries.some(number)]
         fresh, others = entries.some(number), entries.some(number)
         for each in contestants if turn % 2 == 0 else contestants[::-1]:
-            await _each(each, each.put, entries.held)
+            if turn == 0 or level == "l1":  # of the other levels nothing has gone
+                await _together(each, each.put, entries.held)
             for what in WORK[level]:
                 operation = each.put if what.startswith("put") else each.get
                 objects: Sequence[Any] = {
