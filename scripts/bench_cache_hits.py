@@ -35,8 +35,9 @@ def recorded(count: int) -> list[Trace]:
 
 def hits(*, quick: bool) -> dict[str, Any]:
     """Rows of three tables; the traces of each, and which are missing."""
-    long, short = (2_500, 1_200) if quick else (20_000, 6_000)
-    many, few = [*generated(long), *recorded(long)], [*generated(short), *recorded(short)]
+    long, short = (2_500, 1_000) if quick else (20_000, 6_000)
+    there = recorded(long)
+    many, few = [*generated(long), *there], [*generated(short), *[trace.cut(short) for trace in there]]
     restarted, daily = few[1], few[3]
     starts: list[tuple[Trace, Sizes, float]] = [(restarted, LASTING, 0.0)]
     if not quick:

@@ -49,7 +49,7 @@ class Pace(NamedTuple):
     few: int
 
 
-FULL, QUICK = Pace(9, 3000, 256), Pace(3, 1000, 64)
+FULL, QUICK = Pace(9, 3000, 256), Pace(3, 1000, TOGETHER)
 Taken = dict[tuple[str, str], list[list[float]]]
 """Seconds by contestant and operation, one list for each round."""
 

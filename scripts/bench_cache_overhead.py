@@ -36,6 +36,8 @@ BODY = 1_000
 """Bytes of an answer."""
 
 TRACKED = 10_000
+"""Entries, and keys; as many as L2 takes by default."""
+
 RATE = 10.0
 """Accesses a second while warming is measured."""
 
@@ -56,7 +58,7 @@ def overhead(*, quick: bool) -> dict[str, Any]:
     """`memory`: one row for each thing that is kept beside entries, in bytes for one entry, its own and of the entry.
     `warming`: seconds of CPU of a round of background warming and of noting an access."""
     return {
-        "memory": asyncio.run(_memory(2_000 if quick else TRACKED)),
+        "memory": asyncio.run(_memory(TRACKED)),
         "warming": asyncio.run(_warming(3 if quick else 10)),
     }
 
