@@ -35,19 +35,21 @@ def recorded(count: int) -> list[Trace]:
 
 def hits(*, quick: bool) -> dict[str, Any]:
     """Rows of three tables; the traces of each, and which are missing."""
-    long, short = (2_500, 1_200) if quick else (20_000, 6_000)
-    many, few = [*generated(long), *recorded(long)], [*generated(short), *recorded(short)]
+    long, short = (2_500, 1_000) if quick else (20_000, 6_000)
+    there = recorded(long)
+    many, few = [*generated(long), *there], [*generated(short), *[trace.cut(short) for trace in there]]
     restarted, daily = few[1], few[3]
+    climbed = [restarted, *few[3:]] if quick else few
     starts: list[tuple[Trace, Sizes, float]] = [(restarted, LASTING, 0.0)]
     if not quick:
         starts += [(restarted, DEFAULTS, 0.0), (daily, LASTING, PAUSE)]
     return {
         "orders": orders(many, SHARES[1:2] if quick else SHARES),
-        "ladder": ladder(few, DEFAULTS) + ([] if quick else ladder(generated(short), LASTING)),
+        "ladder": ladder(climbed, DEFAULTS) + ([] if quick else ladder(generated(short), LASTING)),
         "cold": [row for start in starts for row in asyncio.run(cold(*start))],
         "workloads": {
             "orders": [trace.told() for trace in many],
-            "ladder": [trace.told() for trace in few],
+            "ladder": [trace.told() for trace in climbed],
             "cold": list(dict.fromkeys(trace.told() for trace, _, _ in starts)),
         },
         "sizes": [each._asdict() for each in (DEFAULTS, LASTING)],

@@ -47,9 +47,11 @@ class Pace(NamedTuple):
     many: int
     """Operations of one kind in a round, in memory; of the other levels `few`."""
     few: int
+    held: int
+    """Entries that the other levels are filled with first."""
 
 
-FULL, QUICK = Pace(9, 3000, 256), Pace(3, 1000, 64)
+FULL, QUICK = Pace(9, 3000, 256, HELD), Pace(3, 1000, TOGETHER, 200)
 Taken = dict[tuple[str, str], list[list[float]]]
 """Seconds by contestant and operation, one list for each round."""
 
@@ -103,13 +105,14 @@ async def _latency(pace: Pace) -> dict[str, Any]:
 async def _measured(level: str, contestants: Sequence[Contestant], entries: Entries, pace: Pace) -> Taken:
     taken: Taken = {}
     chance = np.random.default_rng(0)
-    number = pace.many if level == "l1" else pace.few
+    number, held = (pace.many, entries.held) if level == "l1" else (pace.few, entries.held[: pace.held])
     for turn in range(pace.rounds):
-        there = [entries.held[at].key for at in chance.integers(0, HELD, number)]
+        there = [held[at].key for at in chance.integers(0, len(held), number)]
         absent = [entry.key for entry in entries.some(number)]
         fresh, others = entries.some(number), entries.some(number)
         for each in contestants if turn % 2 == 0 else contestants[::-1]:
-            await _each(each, each.put, entries.held)
+            if turn == 0 or level == "l1":  # of the other levels nothing has gone
+                await _together(each, each.put, held)
             for what in WORK[level]:
                 operation = each.put if what.startswith("put") else each.get
                 objects: Sequence[Any] = {

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import statistics
 import tracemalloc
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -36,6 +36,8 @@ BODY = 1_000
 """Bytes of an answer."""
 
 TRACKED = 10_000
+"""Entries, and keys; as many as L2 takes by default."""
+
 RATE = 10.0
 """Accesses a second while warming is measured."""
 
@@ -56,12 +58,12 @@ def overhead(*, quick: bool) -> dict[str, Any]:
     """`memory`: one row for each thing that is kept beside entries, in bytes for one entry, its own and of the entry.
     `warming`: seconds of CPU of a round of background warming and of noting an access."""
     return {
-        "memory": asyncio.run(_memory(2_000 if quick else TRACKED)),
+        "memory": asyncio.run(_memory(TRACKED, ORDERS[:1] if quick else ORDERS)),
         "warming": asyncio.run(_warming(3 if quick else 10)),
     }
 
 
-async def _memory(count: int) -> list[dict[str, Any]]:
+async def _memory(count: int, orders: Sequence[Eviction]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     with TemporaryDirectory(prefix="warmgate-bench-") as folder:
         entries, each = await _held(partial(_entries, count))
@@ -69,7 +71,7 @@ async def _memory(count: int) -> list[dict[str, Any]]:
         for start in range(0, count, TOGETHER):
             await asyncio.gather(*map(filled.put, entries[start : start + TOGETHER]))
         await filled.close()
-        for what, make in _kept(entries, Path(folder)):
+        for what, make in _kept(entries, Path(folder), orders):
             made, held = await _held(make)
             tracks = what.startswith("tracking")
             rows.append(
@@ -81,12 +83,12 @@ async def _memory(count: int) -> list[dict[str, Any]]:
     return [*rows, {**rows[-1], "what": "tracking in all", "bytes": every}]
 
 
-def _kept(entries: list[Entry], folder: Path) -> Iterator[tuple[str, Make]]:
+def _kept(entries: list[Entry], folder: Path, orders: Sequence[Eviction]) -> Iterator[tuple[str, Make]]:
     yield "a bare dict", partial(_table, entries)
     yield "cachetools.TLRUCache", partial(_timed, entries)
-    for order in ORDERS:
+    for order in orders:
         yield f"L1, {order}", partial(_in_memory, entries, order)
-    for order in ORDERS:
+    for order in orders:
         yield f"L2, {order}", partial(_on_disk, entries, order, folder)
     yield "tracking: reads, for promotion", partial(_reads, entries)
     yield "tracking: accesses, for warming", partial(_accesses, entries)
