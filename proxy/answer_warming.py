@@ -25,8 +25,8 @@ from warming.answers import CacheWarmer
 from warming.answers_config import WarmingConfig
 from warming.pattern_store import PatternStore
 from warming.predictive import PredictiveCacheWarmer
-from warming.refresher import Loaded
 from warming.scores import WarmingStrategy
+from warming.warmable import Loaded
 
 PATTERNS = "patterns.sqlite"
 """Beside L2."""
