@@ -48,7 +48,7 @@ class RedisLevel:
         eviction: Eviction = "lru",
         shares: Mapping[str, Share] | None = None,
         grace: float = 0.0,
-        compress_over: int = 4096,
+        compress_over: int = 32 * 1024,
         largest: int = LARGEST,
         buckets: int | None = None,
     ) -> None:

@@ -103,7 +103,7 @@ class Redis(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Seconds for one exchange. One that takes longer is a miss, and Redis is left alone for `retry_after`."""
     retry_after: Span = 5.0
     """Seconds."""
-    compress_over: Size = 4096
+    compress_over: Size = 32 * 1024
     """Bytes; longer values are compressed, where that makes them shorter."""
     leases: bool = True
     """Whether one upstream call serves all replicas that are asked the same at the same time."""
@@ -247,7 +247,7 @@ class Values(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     enabled: bool = True
     max_value: Size = 8 * 1024**2
-    """Bytes; a longer one is refused with 413."""
+    """Bytes; a longer one is refused with 413, as what exceeds `limits.body` is."""
     max_key: Count = 512
     """Bytes."""
 

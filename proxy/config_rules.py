@@ -82,9 +82,6 @@ def _levels(settings: Settings) -> Iterator[Objection]:
     for name in given.namespaces:
         if TEXTS["name"](name):
             yield Objection(("cache", "namespaces", name), TEXTS["name"](name))
-    if given.values.enabled and given.values.max_value > settings.limits.body:
-        told = "is more than `limits.body`: such a value can't be sent"
-        yield Objection(("cache", "values", "max_value"), told, (("limits", "body"),))
     if given.stale.while_revalidate and not given.stale.dollars:
         told = "needs `dollars`: what is stale is served because it is being asked for anew"
         yield Objection(("cache", "stale", "while_revalidate"), told, (("cache", "stale", "dollars"),))

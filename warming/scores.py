@@ -63,7 +63,7 @@ def frequency(facts: Facts) -> Numbers:
 def recency(facts: Facts) -> Numbers:
     """By time and not by rank or half-life: those spread what was asked for a moment ago over the whole range, where it
     outweighs frequency (hybrid on a generated day: 32.0% of accesses from L1, 30.4% by rank, 26.5% to 28.0% by
-    half-life, `scripts/bench_cache_warming.py`)."""
+    half-life, `./scripts/bench cache --only hits`)."""
     first, last = facts.last.min(initial=np.inf), facts.last.max(initial=-np.inf)
     if not last > first:
         return np.ones(len(facts.last))

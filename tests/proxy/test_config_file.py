@@ -297,7 +297,7 @@ def test_a_masked_dump_differs_in_secrets_only(effective):
 def test_every_example_loads_and_is_met(path, tmp_path):
     named = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "OPENROUTER_API_KEY")
     issued = ("WARMGATE_KEY_SEARCH", "WARMGATE_KEY_SUPPORT", "WARMGATE_KEY_TEAM")
-    env = {"HOME": str(tmp_path)} | {name: name.lower() for name in (*named, *issued)}
+    env = {"HOME": str(tmp_path), "REDIS_URL": "redis://h"} | {name: name.lower() for name in (*named, *issued)}
     loaded = load(path, env=env)
     assert summary(loaded, env)
     assert path.read_text().startswith("# "), "an example says what it is for"
@@ -306,7 +306,7 @@ def test_every_example_loads_and_is_met(path, tmp_path):
 def test_the_examples_do_what_their_names_say():
     examples = {path.stem: load(path) for path in CONFIGS.glob("*.yaml")}
     assert sorted(examples) == [
-        "failover", "local-vllm", "managed", "no-disk", "pass-through", "providers", "simulated", "warmgate"
+        "failover", "local-vllm", "managed", "no-disk", "pass-through", "providers", "replicas", "simulated", "warmgate"
     ]  # fmt: skip
     assert {"azure", "gemini", "vllm"} < set(network(examples["providers"]).upstreams)
     assert all(route.fallback for route in examples["failover"].routes)
@@ -315,6 +315,7 @@ def test_the_examples_do_what_their_names_say():
     assert not [key for key in examples["managed"].tenants.keys if key.key]
     assert examples["pass-through"] == Settings()
     assert not stores_on_disk(examples["no-disk"])
+    assert examples["replicas"].cache.multi_level.l3.enabled
     assert examples["no-disk"].record.dir is None
     assert store_path(examples["local-vllm"], {"HOME": "/h"}) == Path("/h/.cache/warmgate/answers.sqlite")
 
