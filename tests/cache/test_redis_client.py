@@ -175,6 +175,19 @@ async def test_all_who_wait_while_it_hangs_wait_for_one_timeout(own: Server, clo
         assert client.stats()["openings"] == 1
 
 
+async def test_one_that_waits_for_its_turn_is_told_at_once_that_it_hangs(own: Server, clock: Clock) -> None:
+    async with connected(own.url, clock=clock, timeout=0.25, connections=1) as client:
+        with own.halted():
+            first = asyncio.ensure_future(client.ask(("PING",)))
+            await asyncio.sleep(0)
+            client.timeout = 3600.0
+            with pytest.raises(Unavailable):
+                await client.ask(("PING",))
+            with pytest.raises(Unavailable):
+                await first
+        assert client.stats()["errors"] == 1
+
+
 async def test_a_probe_that_fails_lets_nothing_through(own: Server, clock: Clock) -> None:
     async with connected(own.url, clock=clock, retry_after=5.0) as client:
         own.kill()
