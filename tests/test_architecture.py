@@ -48,6 +48,7 @@ DECIDING = (
     "cache/entry.py",
     "cache/labels.py",
     "cache/invalidation.py",
+    "cache/redis_address.py",
     "cache/redis_asking.py",
     "cache/redis_breaker.py",
     "cache/redis_entry.py",
