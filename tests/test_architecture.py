@@ -69,6 +69,7 @@ DECIDING = (
     "cache/tier_options.py",
     "cache/unsettled.py",
     "cache/disk_view.py",
+    "cache/redis_address.py",
     "cache/redis_asking.py",
     "cache/redis_breaker.py",
     "cache/redis_entry.py",
