@@ -50,6 +50,11 @@ def file_label(path: str) -> str:
     return FILE + path
 
 
+def scope_label(scope: bytes) -> str:
+    """What equivalent answers carry for all that may answer one another (`cache.key.scope_of`)."""
+    return f"scope:{scope.hex()}"
+
+
 def distinct(labels: Iterable[str]) -> tuple[str, ...]:
     """In order, each once. Raises `BadLabel` where there are too many."""
     found = tuple(dict.fromkeys(labels))

@@ -21,6 +21,7 @@ from cache.freshness import ttl_of
 from cache.guard_language import LARGEST
 from cache.keeping import Keeping, Labels, Made, begun, entry_of, own_labels
 from cache.key import scope_of
+from cache.labels import scope_label
 from cache.look import Look
 from cache.near import Kept
 from cache.policy import Policy, semantic_objection
@@ -229,6 +230,7 @@ class Semantic:
             return None
         if self.policy.objection(answer) or semantic_objection(answer):
             return None
+        made = made._replace(labels=(*made.labels, scope_label(asked.scope)))
         entry = entry_of(call, reply, answer, now, ttl, made)
         return entry if entry.shape is Shape.MESSAGE else None
 

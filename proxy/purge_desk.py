@@ -12,6 +12,7 @@ from cache.invalidation import Invalidation
 from cache.invalidation_events import BadEvent, UnknownEvent
 from cache.invalidator import EXAMPLES, Matching, Outcome
 from cache.key import key_of, scope_of
+from cache.labels import scope_label
 from cache.near import Judgement
 from cache.value_key import value_key
 from proxy.cache_notes import Notes
@@ -20,7 +21,6 @@ from proxy.purge_wish import Happened, Purge
 from proxy.value_depends import label_of
 from proxy.value_path import Place, shown
 
-SCOPE = "scope:"
 """What stands before a scope in hexadecimal, in the label of what the semantic cache keeps in it."""
 
 WHOLE = 64
@@ -118,7 +118,7 @@ class Purges:
         rows = 0
         if scope is not None and (self.entries is not None or not keys):
             rows = await known(self.entries).purge(scope=scope, tenant=tenant)
-        labels = (SCOPE + scope.hex(),) if scope is not None else ()
+        labels = (scope_label(scope),) if scope is not None else ()
         outcome = await self.invalidator.invalidate(Invalidation(tenant, keys=keys, labels=labels))
         return done(outcome, more_semantic=rows)
 

@@ -22,7 +22,10 @@ from cache.budget import Budget
 from cache.decide import Decide, Terms
 from cache.guard_language import LARGEST
 from cache.if_cached import IfCached
+from cache.invalidation import Invalidation
 from cache.judging import Judge
+from cache.key import scope_of
+from cache.labels import scope_label
 from cache.policy import Policy
 from cache.semantic import Semantic
 from cache.semantic_parts import Options
@@ -130,6 +133,29 @@ async def test_an_equivalent_question_is_answered_from_memory() -> None:
     assert nearness.similarity is not None
     assert nearness.similarity < 1
     assert (call.trace.source, call.trace.cost) == ("semantic", 0.0)
+
+
+async def test_what_is_kept_is_known_by_its_tags_and_its_scope() -> None:
+    at = await scene()
+    call, _, _ = await at.ask(controls=Controls(tags=("doc:1",)))
+    scope = scope_of(call)
+    assert scope is not None
+    for what in (Invalidation("t", labels=("doc:1",)), Invalidation("t", labels=(scope_label(scope),))):
+        assert at.store.holds(scope) == 1
+        assert await at.store.invalidate(what) == 1
+        assert (await at.ask(SAME))[1].source == "upstream"
+        await at.store.invalidate(Invalidation(everything=True))
+        await at.ask(controls=Controls(tags=("doc:1",)))
+
+
+async def test_an_answer_under_other_tags_is_not_served() -> None:
+    at = await scene()
+    await at.ask(controls=Controls(tags=("doc:1",)))
+    assert (await at.ask(SAME, controls=Controls(tags=("doc:1",))))[1].source == "semantic"
+    call, reply, _ = await at.ask(SAME, controls=Controls(tags=("doc:2",)))
+    assert reply.source == "upstream"
+    assert call.trace.nearness is not None
+    assert call.trace.nearness.why == "of other tags"
 
 
 async def test_what_a_guard_vetoes_is_asked_and_kept_beside() -> None:

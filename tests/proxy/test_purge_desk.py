@@ -189,7 +189,7 @@ async def test_a_pattern_of_many_goes_in_several_lines(monkeypatch: pytest.Monke
         there.replicas.reached = Reached(False, ("b",), "late")
         status, told = await there.ask({"pattern": "n/*", "dry_run": False}, "/cache/purge")
         assert (status, told["deleted"], told["missing"], told["why"]) == (202, 5, ["b"], "late")
-        assert [len(what.keys) for what in there.replicas.seen] == [2, 2, 1]
+        assert [len(what.keys) for what in there.replicas.seen if what.keys] == [2, 2, 1]
 
 
 async def test_examples_are_ten_at_most() -> None:
