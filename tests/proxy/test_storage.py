@@ -129,3 +129,31 @@ async def test_workers_of_one_store_hear_of_each_other(tmp_path):
         status, _, body = await call(one, "PURGE", "/cache/tags/doc:1")
         assert (status, json.loads(body)["deleted"]) == (200, 1)
         assert source(await other.chat(**TAGGED))[0] == "miss"
+
+
+async def test_siblings_that_meet_different_replicas_wait_for_one_leader(redis, tmp_path):
+    gate = asyncio.Event()
+
+    async def slow(request, seen):
+        if len(fake.seen) == 1:
+            await gate.wait()
+        return await answer(request, seen)
+
+    system = {"role": "system", "content": "You are a careful assistant. " * 900}
+    asked = [
+        CHAT | {"model": "gpt-5.4", "messages": [system, {"role": "user", "content": f"Question {number}?"}]}
+        for number in range(2)
+    ]
+    more = "upstream: {prompt_cache: openai}\n"
+    async with provider(slow) as fake, replicas(redis, fake.base_url, tmp_path, more=more) as (one, other):
+        leader = asyncio.ensure_future(one.chat(asked[0]))
+        await until(lambda: fake.calls == 1)
+        sibling = asyncio.ensure_future(other.chat(asked[1]))
+        await until(lambda: other.app.edge.gate.in_flight == 1)
+        for _ in range(2000):
+            await asyncio.sleep(0)
+        assert fake.calls == 1
+        gate.set()
+        first, second = await asyncio.gather(leader, sibling)
+        assert (first[0], second[0], fake.calls) == (200, 200, 2)
+        assert second[1]["X-Warmgate-Warming"].startswith("follower")
