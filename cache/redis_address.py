@@ -14,7 +14,7 @@ def server_of(url: str, *, cluster: bool = False) -> str:
     does not repeat it."""
     parts = urlsplit(url)
     if parts.scheme not in ("redis", "rediss", "unix"):
-        raise ValueError("the address of a Redis begins with redis://, rediss:// or unix://")
+        raise ValueError("the address of a Redis has the scheme redis, rediss or unix")
     if strange := sorted(set(parse_qs(parts.query)) - OPTIONS):
         raise ValueError(f"the address of a Redis may not say `{strange[0]}`")
     if parts.scheme != "unix":

@@ -71,6 +71,7 @@ DECIDING = (
     "cache/disk_view.py",
     "cache/redis_address.py",
     "cache/redis_asking.py",
+    "cache/redis_address.py",
     "cache/redis_breaker.py",
     "cache/redis_entry.py",
     "cache/redis_index.py",
