@@ -4,8 +4,7 @@ The only module, with `cache.redis_faults`, that needs the library `redis`, an e
 
 * RESP2: with RESP3 the library shakes hands twice per connection, and lets the server push what nobody here wants.
 * No retries and no timeouts of the library (ten by default, each with its own): one deadline around the whole of a
-  request, waiting for a connection included. So what is asked may be done twice, where the connection ends before the
-  answer comes.
+  request. It is asked once more where its connection ends before the answer comes, so it may be done twice.
 * A request that is cancelled, by its caller or by the deadline, has its connection closed: its answer may still come.
 """
 
@@ -16,7 +15,6 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
-from urllib.parse import parse_qs, urlsplit
 
 try:
     from redis.asyncio import Redis, RedisCluster
@@ -29,21 +27,21 @@ except ImportError as error:
 from adapters.tasks import Tasks
 from adapters.vocabulary import Clock
 from cache.level import Valid, always
+from cache.redis_address import server_of
 from cache.redis_asking import Command, Message, Overtaken, Part, Refused, Run, Unavailable, length
 from cache.redis_breaker import Breaker
 from cache.redis_faults import FAULTS, fault_of, said
 
 log = logging.getLogger("warmgate.cache")
 
-_TLS = ("cert_reqs", "ca_certs", "ca_path", "certfile", "keyfile", "password", "check_hostname", "ciphers")
-OPTIONS = frozenset({"db", "username", "password", "client_name", *[f"ssl_{name}" for name in _TLS]})
-"""What an address may say after its `?`. The rest of what the library takes there would undo what is chosen here."""
-
 BYTES_PER_SECOND = 16 * 1024 * 1024
 """Long requests get that much more time: a large value over a slow line is no sign of a dead server."""
 
 AT_ONCE = 256
 """Commands per round trip."""
+
+STALLED = 0.25
+"""Parts of a timeout by which one that comes later says that this process stood still, and nothing of the server."""
 
 
 def connect(
@@ -59,11 +57,7 @@ def connect(
     """`url`: `redis://`, `rediss://` (TLS) or `unix://`, with user, password and database as usual. `clock`: monotonic.
     `connections`: requests that are under way at the same time, others wait. Raises `ValueError` for an address that
     can't be one. Nothing is asked of the server before `open`."""
-    parts = urlsplit(url)
-    if strange := sorted(set(parse_qs(parts.query)) - OPTIONS):
-        raise ValueError(f"the address of the Redis may not say `{strange[0]}`")
-    if cluster and parts.scheme == "unix":
-        raise ValueError("a cluster is not reached through a socket file")
+    where = server_of(url, cluster=cluster)
     choices = {
         "protocol": 2,
         "socket_timeout": None,
@@ -75,7 +69,6 @@ def connect(
         "max_connections": 2 * connections,
     }
     kind: Callable[..., Any] = RedisCluster.from_url if cluster else Redis.from_url
-    where = parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
     breaker = Breaker(f"Redis at {where}", clock, retry_after)
     asking, listening = kind(url, **choices), kind(url, **choices)
     return Connected(asking, listening, breaker, tasks, timeout=timeout, cluster=cluster, connections=connections)
@@ -237,17 +230,25 @@ class Connected:
 
     async def _within(self, seconds: float, work: Callable[[], Awaitable[Any]], valid: Valid = always) -> Any:
         self._ready()
-        started = False
+        loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(seconds), self._slots:
-                self._ready()  # it may have failed others while this one waited for its turn
-                started = True
+            async with asyncio.timeout(seconds):
+                await self._slots.acquire()
+        except TimeoutError:
+            self.errors["crowded"] += 1
+            raise Unavailable("too many requests to Redis are under way") from None
+        try:
+            self._ready()  # it may have failed others while this one waited for its turn
+            until = loop.time() + seconds
+            async with asyncio.timeout_at(until):
                 return await self._tried(work, valid)
         except FAULTS as error:
-            if not started:
-                self.errors["crowded"] += 1
-                raise Unavailable("too many requests to Redis are under way") from None
+            if isinstance(error, TimeoutError) and loop.time() - until > seconds * STALLED:
+                self.errors["stalled"] += 1
+                raise Unavailable("this process was too busy to hear the answer") from error
             raise self._down(error) from error
+        finally:
+            self._slots.release()
 
     async def _tried(self, work: Callable[[], Awaitable[Any]], valid: Valid) -> Any:
         """Once; where its connection was closed, as idle ones are by restarts and by what stands between, once more on

@@ -150,7 +150,8 @@ class RedisReplicas:
                 await self._begin(last, now, BEGIN if whole else first.decode())
             elif self._position == before and order(last) < order(before):
                 await self._lose(last)
-            self._beats.append((sent, last))
+            if not self._telling.owes:
+                self._beats.append((sent, last))
             self._trust()
 
     async def _begin(self, last: str, now: int, first: str) -> None:

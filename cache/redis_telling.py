@@ -48,12 +48,18 @@ class Telling:
         self._client, self._base, self._me, self._members = client, base, me, members
         self._patience, self._keep, self._sweep, self._make_room = patience, keep, sweep, make_room
         self._unsaid: deque[Invalidation] = deque()
+        self._refused = False
         self._late: deque[Invalidation] = deque()
         self._wanted = asyncio.Event()
 
     def __len__(self) -> int:
         """Invalidations that have not reached everybody yet."""
         return len(self._unsaid) + len(self._late)
+
+    @property
+    def owes(self) -> bool:
+        """Whether something waits that could be said if Redis were there."""
+        return bool(self._unsaid) and not self._refused
 
     async def run(self, script: Script, *values: bytes | str | int) -> Any:
         """Raises `Unavailable` and `Refused`; where Redis is full it is made room and tried once more."""
@@ -72,6 +78,7 @@ class Telling:
             id, others = await self._say(what)
         except (Unavailable, Refused) as error:
             self.incomplete += 1
+            self._refused = isinstance(error, Refused)
             _queue(self._unsaid, what)
             why = f"the replicas can't be told at the moment ({error}); they will be"
             return Reached(False, _names(self._members.others()), why)
@@ -84,12 +91,15 @@ class Telling:
 
     async def say_unsaid(self) -> None:
         """What could not be said while Redis was away. Raises `Unavailable`."""
-        with suppress(Refused):  # it is there, and takes none: that is no reason not to take part
-            while self._unsaid:
-                what = self._unsaid[0]
+        while self._unsaid:
+            what = self._unsaid[0]
+            try:
                 await self._say(what)
-                self._later(what)
-                _done(self._unsaid, what)
+            except Refused:
+                self._refused = True  # it is there, and takes none: that is no reason not to take part
+                return
+            self._later(what)
+            _done(self._unsaid, what)
 
     async def complete_for_ever(self, sleep: Sleep) -> None:
         while True:

@@ -7,8 +7,8 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -122,17 +122,41 @@ def one_node_cluster() -> Iterator[Server]:
         yield node
 
 
+class _Shared:
+    """One server for all modules that import the fixture: to pytest each of those has a fixture of its own."""
+
+    def __init__(self, start: Callable[[], AbstractContextManager[Server]]) -> None:
+        self._start, self._running, self._users = start, ExitStack(), 0
+        self._server: Server | None = None
+
+    @contextmanager
+    def used(self) -> Iterator[Server]:
+        if self._server is None:
+            self._server = self._running.enter_context(self._start())
+        self._users += 1
+        try:
+            yield self._server
+        finally:
+            self._users -= 1
+            if not self._users:
+                self._running.close()
+                self._server = None
+
+
+_plain, _cluster = _Shared(server), _Shared(one_node_cluster)
+
+
 @pytest.fixture(scope="session", name="redis")
 def redis_for_all() -> Iterator[Server]:
     """One for all tests that do it no harm; each uses a prefix of its own. Imported by the modules that want it."""
-    with server() as started:
-        yield started
+    with _plain.used() as shared:
+        yield shared
 
 
 @pytest.fixture(scope="session", name="cluster")
 def cluster_for_all() -> Iterator[Server]:
-    with one_node_cluster() as started:
-        yield started
+    with _cluster.used() as shared:
+        yield shared
 
 
 _prefixes = (f"wg{number}" for number in count())

@@ -68,6 +68,7 @@ DECIDING = (
     "cache/tier_options.py",
     "cache/unsettled.py",
     "cache/redis_asking.py",
+    "cache/redis_address.py",
     "cache/redis_breaker.py",
     "cache/redis_entry.py",
     "cache/redis_index.py",

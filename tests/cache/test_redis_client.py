@@ -175,6 +175,19 @@ async def test_all_who_wait_while_it_hangs_wait_for_one_timeout(own: Server, clo
         assert client.stats()["openings"] == 1
 
 
+async def test_one_that_waits_for_its_turn_is_told_at_once_that_it_hangs(own: Server, clock: Clock) -> None:
+    async with connected(own.url, clock=clock, timeout=0.25, connections=1) as client:
+        with own.halted():
+            first = asyncio.ensure_future(client.ask(("PING",)))
+            await asyncio.sleep(0)
+            client.timeout = 3600.0
+            with pytest.raises(Unavailable):
+                await client.ask(("PING",))
+            with pytest.raises(Unavailable):
+                await first
+        assert client.stats()["errors"] == 1
+
+
 async def test_a_probe_that_fails_lets_nothing_through(own: Server, clock: Clock) -> None:
     async with connected(own.url, clock=clock, retry_after=5.0) as client:
         own.kill()
@@ -232,6 +245,26 @@ async def test_a_crowd_is_no_sign_of_a_dead_server(redis: Server) -> None:
         assert client.stats()["errors_crowded"] == 1
 
 
+async def test_requests_that_wait_long_for_their_turn_have_their_time_all_the_same(redis: Server) -> None:
+    async with connected(redis.url, connections=1, timeout=1.0) as client:
+        slow = [asyncio.ensure_future(client.ask(("BLPOP", "nothing", "0.6"))) for _ in range(2)]
+        assert await asyncio.gather(*slow) == [None, None]
+        assert client.up
+
+
+async def test_a_process_that_stands_still_blames_nobody(redis: Server) -> None:
+    async with connected(redis.url) as client:
+        client.timeout = 0.01
+        asked = asyncio.ensure_future(client.ask(("BLPOP", "nothing", "0.001")))
+        await until(lambda: client._slots._value == 15)
+        for _ in range(20):
+            redis("PING")  # meanwhile the event loop does not turn
+        with pytest.raises(Unavailable, match="too busy"):
+            await asked
+        assert client.up
+        assert client.stats()["errors_stalled"] == 1
+
+
 async def test_what_the_server_says_against_it(own: Server, caplog: pytest.LogCaptureFixture) -> None:
     own("ACL", "SETUSER", "reader", "on", ">pw", "+get", "+ping", "~*")
     async with connected(own.url.replace("//", "//reader:pw@")) as client:
@@ -287,27 +320,10 @@ async def test_a_cluster_whose_node_goes_and_comes_back(clock: Clock) -> None:
 # -- addresses ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://127.0.0.1",
-        "",
-        "127.0.0.1:6379",
-        "redis://h?socket_timeout=100",
-        "redis://h?decode_responses=1",
-        "redis://h?protocol=3",
-        "redis://h:port",
-        "redis://h?db=x",
-    ],
-)
+@pytest.mark.parametrize("url", ["http://127.0.0.1", "redis://h?protocol=3", "redis://h:port", "redis://h?db=x"])
 def test_what_is_no_address_is_an_error_at_once(url: str, clock: Clock) -> None:
     with pytest.raises(ValueError, match=r".+"):
         connect(url, tasks=Tasks(), clock=clock)
-
-
-def test_a_cluster_is_not_reached_through_a_file(clock: Clock) -> None:
-    with pytest.raises(ValueError, match="socket file"):
-        connect("unix:///tmp/redis.sock", tasks=Tasks(), clock=clock, cluster=True)
 
 
 async def test_a_database_of_its_own(redis: Server) -> None:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from adapters.tasks import Tasks
+from cache import redis_leases
 from cache.redis_leases import UNASKED, RedisLeases
 from tests.fakes import until
 from tests.redis_server import Server, cluster_for_all, connected, new_prefix, redis_for_all, server
@@ -55,20 +56,17 @@ async def test_one_of_two_has_it_and_the_other_is_woken(redis: Server, cluster: 
         assert await loser.acquire(b"\x00k", 3600) is not None
 
 
-async def test_they_are_woken_by_a_message_and_not_by_looking(redis: Server) -> None:
-    """However many wait, they ask once, and then no more."""
+async def test_they_are_woken_by_a_message_and_not_by_looking(redis: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_leases, "RECHECK", 3600.0)
     prefix = new_prefix()
     async with replica(redis, prefix) as first, replica(redis, prefix) as second:
-        token = await first.acquire(b"k", 3600)
-        assert token is not None
-        late = [asyncio.ensure_future(second.ended(b"k", 3600)) for _ in range(20)]
-        await waiting(second)
-        await until(lambda: second._client._slots._value == 16)  # type: ignore[attr-defined]
-        asked = int(redis("INFO", "commandstats").split("cmdstat_xrevrange:calls=")[1].split(",")[0])
-        await first.release(b"k", token)
-        assert all(await asyncio.gather(*late))
-        again = int(redis("INFO", "commandstats").split("cmdstat_xrevrange:calls=")[1].split(",")[0])
-        assert again - asked <= 20, "at most one more look, where the machine is slow"
+        for _ in range(3):
+            token = await first.acquire(b"k", 3600)
+            assert token is not None
+            late = [asyncio.ensure_future(second.ended(b"k", 3600)) for _ in range(20)]
+            await waiting(second)
+            await first.release(b"k", token)
+            assert all(await asyncio.gather(*late))
 
 
 async def test_one_that_gives_back_anothers_changes_nothing(redis: Server) -> None:

@@ -336,6 +336,15 @@ async def test_what_the_server_ended_leaves_the_index_and_the_labels(redis: Serv
         assert all(int(redis("PTTL", name)) > 0 for name in redis.names(f"{base}l:*"))
 
 
+async def test_those_that_ended_leave_the_sets_of_labels(redis: Server, clock: Clock) -> None:
+    async with level_at(redis, clock) as level:
+        await level.put(entry_of(1, clock, labels=("x",)))
+        (labelled,) = redis.names(f"{level._names.base(0)}l:*")
+        redis("ZADD", labelled, "1000", "one that ended")
+        await level.put(entry_of(2, clock, labels=("x",)))
+        assert redis("ZCARD", labelled) == "2"
+
+
 async def test_an_index_of_which_a_part_was_evicted_begins_anew(redis: Server, clock: Clock) -> None:
     async with level_at(redis, clock, max_size=3, eviction="lru") as level:
         for part in "ftxo":

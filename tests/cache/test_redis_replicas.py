@@ -382,6 +382,22 @@ async def test_an_emptied_redis_is_noticed_although_nobody_says_anything(own: Se
         assert own("EXISTS", f"{{{prefix}#r}}:m") == "1"
 
 
+async def test_a_redis_that_has_gone_back_in_time_is_noticed(redis: Server, prefix: str, tmp_path: Path) -> None:
+    """As one that was restored from what it had saved earlier."""
+    async with replica(redis, prefix, "a", lease=1.0) as a:
+        assert (await a.publish("x")).complete
+        stream = f"{{{prefix}#r}}:s"
+        last = redis("XREVRANGE", stream, "+", "-", "COUNT", "1").split()[0]
+        await until(lambda: a.replicas._position == last)
+        redis("XDEL", stream, last)
+        await until(lambda: a.heard == [ALL])
+        await until(lambda: a.trusted)
+    place = Place(tmp_path / "heard")
+    place.write("99999999999999-0")
+    async with replica(redis, prefix, "b", place=place) as b:
+        assert (b.trusted, b.heard) == (True, [ALL])
+
+
 async def test_what_cannot_be_told_is_told_later_and_completed(own: Server, prefix: str) -> None:
     async with replica(own, prefix, "a") as a, replica(own, prefix, "b") as b:
         await until(lambda: a.replicas.stats()["members"] == 2)
@@ -408,6 +424,20 @@ async def test_what_waits_is_said_before_it_is_trusted_again(own: Server, prefix
         seen = []
         await until(lambda: bool(seen.append((a.trusted, len(a.replicas._telling._unsaid))) or a.trusted))
         assert (True, 1) not in seen
+
+
+async def test_contact_alone_is_no_reason_to_trust_one_that_owes(redis: Server, prefix: str) -> None:
+    clock = Clock()
+    async with replica(redis, prefix, "a", clock=clock) as a:
+        await a.die()
+        a.replicas._over = False
+        a.replicas._telling._unsaid.append(tag("x"))
+        await a.replicas._beat()
+        assert not a.trusted
+        await a.replicas._telling.say_unsaid()
+        await a.replicas._beat()
+        await a.replicas._step(0.01)
+        assert a.trusted
 
 
 async def test_of_too_much_that_waits_everything_is_told(own: Server, prefix: str) -> None:

@@ -15,7 +15,7 @@ from cache.redis_stream import BEAT, CONFIRM
 from cache.redis_telling import Telling
 from cache.replicas import Reached
 from tests.fakes import until
-from tests.redis_server import PATIENT, Server, connected, new_prefix, redis_for_all
+from tests.redis_server import PATIENT, Server, connected, new_prefix, redis_for_all, server
 
 __all__ = ["redis_for_all"]  # fixtures
 
@@ -41,6 +41,23 @@ async def test_a_confirmation_whose_message_was_lost_is_found_by_looking(redis: 
         (message,) = await client.listen({base + "s": joined.id}, PATIENT)
         await client.ask(CONFIRM.of(keys, base, "other", message.id))
         assert await publishing == Reached(True)
+
+
+async def test_it_owes_what_it_could_say_and_not_what_is_refused(base: str) -> None:
+    with server() as own:
+        async with connected(own.url, retry_after=0.0) as client:
+            one = telling(client, base)
+            for count in (1, 2):
+                own.kill()
+                assert not (await one.publish(X._replace(tenant=str(count)))).complete
+                assert (one.owes, len(one)) == (True, count)
+                own.start()
+                own("CONFIG", "SET", "maxmemory", "1")
+                await until(lambda: client.up)
+                await one.say_unsaid()
+                assert (one.owes, len(one)) == (False, count)
+                assert "(full)" in (await one.publish(X._replace(tenant="1"))).why
+                assert not one.owes
 
 
 async def test_completing_goes_on_where_it_was_interrupted(redis: Server, base: str) -> None:
