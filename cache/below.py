@@ -21,7 +21,7 @@ from cache.unsettled import Unsettled
 from cache.validity import Validity
 
 TRIES = 4
-"""How often a write is begun anew because somebody invalidated something else meanwhile."""
+"""How often a write is begun anew because so much was invalidated meanwhile that nobody knows whether it was meant."""
 
 
 @runtime_checkable
@@ -68,6 +68,8 @@ class Below:
         self._validity, self._clock = validity, clock
         self._puts = SharedPuts(tasks)
         self._shared, self._unsettled = settle is not None, Unsettled(settle or 0.0)
+        self._removing: list[Invalidation] = []
+        """Those under way: until they are done the last level still has what they cover, and it must not move up."""
         self._owing = {level.name: Owing(level, tasks, self.note) for level in self.levels}
 
     # Reading
@@ -106,6 +108,8 @@ class Below:
             return False
         if level is self.l3 and self._unsettled.covers(entry, self._clock()):
             return False
+        if any(what.covers(entry) for what in self._removing):
+            return False
         return not self._late(entry, mark)
 
     def held(self) -> list[bytes]:
@@ -136,7 +140,7 @@ class Below:
         for _ in range(TRIES):
             if not self._validity.current() or self._late(entry, mark):
                 return False
-            valid = self._validity.now()
+            valid = self._validity.valid(entry)
             if await level.put(entry, valid, only_new=only_new):
                 if not only_new and valid():
                     self._owing[level.name].put(entry)
@@ -162,6 +166,13 @@ class Below:
     async def remove(self, what: Invalidation, again: Callable[[], set[bytes]], *, shared: bool = True) -> Removed:
         """`again`: notes the invalidation a second time. Without `shared` the level that replicas share stays as it is,
         but nothing that is covered is on its way there any more."""
+        self._removing.append(what)
+        try:
+            return await self._remove(what, again, shared)
+        finally:
+            self._removing.remove(what)
+
+    async def _remove(self, what: Invalidation, again: Callable[[], set[bytes]], shared: bool) -> Removed:
         gone: set[bytes] = set()
         failed = False
         if self.l2 is not None:

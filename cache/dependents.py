@@ -36,11 +36,13 @@ class Dependents:
         return self.strangers or self._named is None or (bool(self._named) and entry_label(key) in self._named)
 
     def included(self, what: Invalidation) -> Invalidation:
-        """With those that depend on the keys which it names."""
-        labels = tuple(
-            label for key in what.keys if self.any_of(key) and (label := entry_label(key)) not in what.labels
-        )
-        return what._replace(labels=what.labels + labels) if labels else what
+        """With all that depends on the keys which it names, also what is only being made."""
+        labels = map(entry_label, what.keys)
+        return what._replace(labels=tuple(dict.fromkeys((*what.labels, *labels)))) if what.keys else what
+
+    def below(self, what: Invalidation) -> Invalidation | None:
+        """What of it may concern entries of the levels below memory; None: nothing."""
+        return what if self.strangers else self.in_memory(what)
 
     def of(self, keys: Iterable[bytes], what: Invalidation) -> Iterator[Invalidation]:
         """What has to be removed as well, where that brought the removal of these."""

@@ -9,6 +9,7 @@ replicas put there until they have heard goes with `sweep`, after they have.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from adapters.vocabulary import Clock
 from cache.below import Below, Removed
@@ -18,6 +19,10 @@ from cache.validity import Validity
 
 UNSWEPT = 1000
 """Invalidations of which is remembered what they brought with them, until they are swept."""
+
+
+Say = Callable[[Invalidation], tuple[set[bytes], bool]]
+"""Makes an invalidation known: the keys that memory had, and whether all were told who have to be."""
 
 
 class Removal:
@@ -58,17 +63,22 @@ class Removal:
     def _note(self, what: Invalidation) -> tuple[set[bytes], bool]:
         return self._validity.note(what), True
 
-    async def _remove(
-        self, what: Invalidation, say: Callable[[Invalidation], tuple[set[bytes], bool]], *, shared: bool
-    ) -> tuple[Removed, list[Invalidation]]:
+    async def _remove(self, what: Invalidation, say: Say, *, shared: bool) -> tuple[Removed, list[Invalidation]]:
         parts = [self._dependents.included(what)]
         gone: set[bytes] = set()
         failed = False
         for part in parts:  # grows
             keys, told = say(part)
-            removed = await self._below.remove(part, lambda part=part: say(part)[0], shared=shared)  # type: ignore[misc]
-            keys |= removed.keys
-            failed = failed or removed.failed or not told
+            failed = failed or not told
+            if (concerned := self._dependents.below(part)) is not None:
+                again = partial(_keys, say, part)
+                removed = await self._below.remove(concerned, again, shared=shared)
+                keys |= removed.keys
+                failed = failed or removed.failed
             parts += self._dependents.of(keys - gone, part)
             gone |= keys
         return Removed(gone, failed), parts
+
+
+def _keys(say: Say, what: Invalidation) -> set[bytes]:
+    return say(what)[0]

@@ -213,8 +213,11 @@ class Tiers:
             return False
         self._dependents.note(entry)
         kept = await self._keep(entry, now)
-        if entry.shape is Shape.VALUE and self._dependents.any_of(entry.key):
-            await self.cascade(Invalidation(entry.tenant, labels=(entry_label(entry.key),)))
+        if entry.shape is Shape.VALUE:
+            replaced = Invalidation(entry.tenant, labels=(entry_label(entry.key),))
+            if self._dependents.any_of(entry.key):
+                await self.cascade(replaced)
+            self.validity.note(replaced)  # also for what is only being made of the one before
         return kept
 
     async def put_many(self, entries: Iterable[Entry], since: int | None = None) -> list[bool]:
@@ -240,7 +243,6 @@ class Tiers:
         return await self._moving.flush()
 
     async def flush_for_ever(self, sleep: Sleep) -> None:
-        """Every `flush_interval`, where the policy asks for it."""
         while self.options.policy == "write_back":
             await sleep(self.options.flush_interval)
             await self.flush()
@@ -278,7 +280,6 @@ class Tiers:
 
     @property
     def dirty(self) -> int:
-        """As `cache.moving.Moving.dirty`."""
         return self._moving.dirty
 
     def stats(self) -> dict[str, dict[str, int]]:

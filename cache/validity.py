@@ -16,6 +16,14 @@ from cache.invalidation import Heard, Invalidation, Log
 from cache.level import Valid
 from cache.replicas import Replicas
 
+AT_HAND = 64
+"""Invalidations that a write under way can be overtaken by without being begun anew."""
+
+
+def settled(entry: Entry) -> bool:
+    """Of who has no entries that depend on files."""
+    return True
+
 
 class Validity:
     """`drop` takes what an invalidation covers out of all that this process has in memory, and says which keys."""
@@ -25,12 +33,14 @@ class Validity:
         log: Log,
         replicas: Replicas,
         drop: Callable[[Invalidation], set[bytes]],
-        unchanged: Callable[[Entry], bool],
+        unchanged: Callable[[Entry], bool] = settled,
     ) -> None:
         """`unchanged`: whether the files that an entry depends on are what they were. Does not wait."""
         self.heard, self._unchanged = Heard(), unchanged
         self._log, self._replicas, self._drop = log, replicas, drop
         self._seen = log.count
+        self._latest: tuple[int, tuple[Invalidation, ...]] = 0, ()
+        """The mark and what was noted last, as one value, for other threads."""
 
     def current(self) -> bool:
         """Asked before anything is served. Hears at once what other workers of this machine invalidated. False: others
@@ -52,18 +62,28 @@ class Validity:
         """Whether it was invalidated since that mark, as far as has been heard."""
         return self.heard.late(entry, mark)
 
-    def valid(self, entry: Entry, mark: int) -> Valid:
-        """For other stores of answers: asked in the transaction that keeps an entry whose making began at that mark."""
-        return never if self.late(entry, mark) else self.now()
-
     def serves(self, entry: Entry, mark: int) -> bool:
         """For other stores of answers: whether what was read there, from that mark on, may be served now."""
         return self.current() and self.true(entry) and not self.late(entry, mark)
 
-    def now(self) -> Valid:
-        """True as long as nobody has invalidated anything since, and others tell us what they do. Of any thread."""
-        log, heard, replicas, count, mark = self._log, self.heard, self._replicas, self._seen, self.heard.mark
-        return lambda: log.count == count and heard.mark == mark and replicas.trusted
+    def valid(self, entry: Entry, since: int | None = None) -> Valid:
+        """True as long as nobody has invalidated this entry from now on (with `since` from that mark on), and others
+        tell us what they do. Of any thread; so it looks into the log itself, and not at what this process has heard of
+        it by then."""
+        if since is not None and self.late(entry, since):
+            return never
+        log, replicas, count, mark = self._log, self._replicas, self._seen, self.heard.mark
+
+        def valid() -> bool:
+            if log.count != count and any(what.covers(entry) for what in log.since(count)[1]):
+                return False
+            latest, notes = self._latest
+            missed = latest - mark
+            if missed > len(notes) or (missed and any(what.covers(entry) for what in notes[-missed:])):
+                return False
+            return replicas.trusted
+
+        return valid
 
     def announce(self, what: Invalidation) -> tuple[set[bytes], bool]:
         """For all workers of this machine: the keys that this one had in memory, and whether the others know."""
@@ -77,6 +97,7 @@ class Validity:
     def note(self, what: Invalidation) -> set[bytes]:
         """For this process: the keys that it had in memory."""
         self.heard.note(what)
+        self._latest = self.heard.mark, (*self._latest[1][1 - AT_HAND :], what)
         return self._drop(what)
 
     def _catch_up(self, own: Invalidation | None = None) -> set[bytes]:
@@ -92,8 +113,3 @@ class Validity:
 def never() -> bool:
     """Of what is too late already."""
     return False
-
-
-def settled(entry: Entry) -> bool:
-    """Of who has no entries that depend on files."""
-    return True

@@ -34,7 +34,10 @@ CONFIG = """\
 listen: {{port: 0}}
 upstream: {{base_url: simulated}}
 simulated: {{first_token: 0.15, tokens_per_second: 400}}
-cache: {{multi_level: {{l2: {{persistence_path: "{store}"}}}}, semantic: {{enabled: {semantic}, mode: "on"}}}}
+cache:
+  multi_level: {{l2: {{persistence_path: "{store}"}}}}
+  warming: {{startup: false}} # else what was asked for comes to memory before it is asked for again
+  semantic: {{enabled: {semantic}, mode: "on"}}
 log: {{level: warning}}
 """
 

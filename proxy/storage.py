@@ -14,7 +14,7 @@ from cache.dependencies import Dependencies
 from cache.depending import Depending
 from cache.disk import Disk
 from cache.files import Files
-from cache.invalidation import Alone, Invalidation, Log
+from cache.invalidation import Invalidation, Log
 from cache.invalidation_events import BadEvent, Events
 from cache.invalidation_log import FileLog
 from cache.invalidator import Hearing, Invalidator, Near
@@ -159,14 +159,17 @@ def disk(settings: Settings, env: Mapping[str, str], world: World) -> Disk | Non
     )
 
 
-def log_of(settings: Settings, env: Mapping[str, str], world: World, opened: AsyncExitStack, peers: Path | None) -> Log:
-    """Beside the store, so that whoever shares one hears of the other; without a store the workers of one proxy."""
+def log_of(
+    settings: Settings, env: Mapping[str, str], world: World, opened: AsyncExitStack, peers: Path | None
+) -> Log | None:
+    """Beside the store, so that whoever shares one hears of the other; without a store that of the workers of one
+    proxy. None: there is nobody to hear of."""
     if stores_on_disk(settings):
         where = store_path(settings, env).parent
     elif peers is not None:
         where = peers
     else:
-        return Alone()
+        return None
     found = FileLog(where / LOG, world.wall)
     try:
         where.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -176,7 +179,7 @@ def log_of(settings: Settings, env: Mapping[str, str], world: World, opened: Asy
         if settings.listen.workers > 1:
             raise ConfigError([Problem(("listen", "workers"), str(error))]) from error
         log.warning("%s: other processes on this store do not hear of invalidations", error)
-        return Alone()
+        return None
     opened.callback(found.close)
     return found
 

@@ -30,9 +30,6 @@ class Depends(Protocol):
         whosever it is. Raises `Refused`: 409 where something is not there, has changed or depends on this one, 400
         where it may not be named."""
 
-    def current(self, entry: Entry) -> bool:
-        """Whether the files that it depends on are as they were. Does not wait."""
-
 
 class Labels:
     """`Depends` of a proxy. The files are those of its machine, and only where its configuration allows."""
@@ -63,9 +60,6 @@ class Labels:
             raise Refused(409, str(error), param=DEPENDS, code="dependency_cycle") from None
         except BadLabel as error:
             raise Refused(400, str(error), param=DEPENDS if depends else TAGS) from None
-
-    def current(self, entry: Entry) -> bool:
-        return self._depending.current(entry)
 
 
 def label_of(depend: Depend, tenant: str) -> str:

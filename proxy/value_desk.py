@@ -130,7 +130,7 @@ class ValueDesk:
         found = await (self.levels.get(key) if counted else self.levels.look(key))
         entry = self._own(call, place, found)
         now = self.wall()
-        if found is None or entry is None or not await self._current(call, entry):
+        if found is None or entry is None:
             raise self._missed(trace, counts, "not kept")
         if oldest is not None and now - entry.stored_at > oldest:
             raise self._missed(trace, counts, "too old")
@@ -150,13 +150,6 @@ class ValueDesk:
         trace.why = "miss"
         lines = (*missed_lines(why), (MARK, self.marks.word(self.levels.mark())))
         return Refused(404, "there is no such entry", param="key", code="no_entry", headers=lines)
-
-    async def _current(self, call: Call, entry: Entry) -> bool:
-        """One whose files have changed goes, before anybody has noticed otherwise."""
-        if self.depends.current(entry):
-            return True
-        await self.invalidator.invalidate(Invalidation(call.tenant, keys=(entry.key,)))
-        return False
 
     def _own(self, call: Call, place: Place, found: tuple[Entry, str] | None) -> Entry | None:
         """The entry if it is fresh, and what it is asked for as: the key says so, this makes sure."""

@@ -125,11 +125,11 @@ class ScriptedLevel:
         await self._way(deed, 1)
         self._expire()
         gone = {key for key, (entry, _) in self._shelf.kept.items() if what.covers(entry)}
-        if deed not in self.failing:
-            for key in gone:
-                del self._shelf.kept[key]
+        failed = deed in self.failing
+        for key in gone if not failed else ():
+            del self._shelf.kept[key]
         await self._way(deed, 2)
-        return None if deed in self.failing else gone
+        return None if failed else gone
 
     async def _way(self, deed: str, half: int) -> None:
         if half == 1:

@@ -17,8 +17,9 @@ def test_nothing_is_asked_about_what_nobody_depends_on() -> None:
     known.note(entry_of("y", Clock(), labels=("tag",)))
     assert [known.any_of(key_of(number)) for number in (1, 2)] == [True, False]
     what = Invalidation("t", keys=(key_of(1), key_of(2)))
-    assert known.included(what).labels == (entry_label(key_of(1)),)
-    assert known.included(Invalidation(keys=(key_of(2),))) == Invalidation(keys=(key_of(2),))
+    assert known.included(what).labels == (entry_label(key_of(1)), entry_label(key_of(2))), "also what is being made"
+    assert known.below(known.included(what)) == what._replace(labels=(entry_label(key_of(1)),))
+    assert known.below(Invalidation(labels=(entry_label(key_of(2)),))) is None
     assert known.included(known.included(what)) == known.included(what)
     tagged = Invalidation("t", labels=("tag",))
     assert list(known.of([key_of(2)], tagged)) == []
@@ -30,6 +31,8 @@ def test_nothing_is_asked_about_what_nobody_depends_on() -> None:
 def test_where_strangers_may_depend_on_it_all_is_asked() -> None:
     known = Dependents(strangers=True)
     assert known.any_of(key_of(5))
+    other = Invalidation(labels=(entry_label(key_of(5)),))
+    assert known.below(other) == other
     keys = [key_of(number) for number in range(dependents.AT_ONCE + 1)]
     parts = list(known.of(keys, Invalidation(namespaces=("n",))))
     assert [len(part.labels) for part in parts] == [dependents.AT_ONCE, 1]

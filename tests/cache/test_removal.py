@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -68,18 +69,18 @@ async def test_what_waits_to_be_written_goes_as_well() -> None:
     assert at.where(ONE) == ""
 
 
-async def test_delete_and_purge_are_invalidations() -> None:
+async def test_delete_is_an_invalidation_and_so_is_what_takes_out_a_tenant() -> None:
     at = Leveled()
     await at.tiers.put(entry_of(1, at.clock, tenant="a"))
     mark = at.tiers.mark()
     assert await at.tiers.delete(ONE) is True
     assert await at.tiers.delete(ONE) is False
     assert await at.tiers.put(entry_of(1, at.clock, tenant="a"), mark) is False
-    assert await at.tiers.purge("b") == 0
+    assert await at.tiers.invalidate(Invalidation("b", everything=True)) == set()
     assert await at.tiers.put(entry_of(2, at.clock, tenant="a"), mark) is True
-    assert await at.tiers.purge("a") == 1
+    assert await at.tiers.invalidate(Invalidation("a", everything=True)) == {TWO}
     at.l2.failing = {"invalidate"}
-    assert await at.tiers.purge("a") is None
+    assert await at.tiers.invalidate(Invalidation("a", everything=True)) is None
 
 
 # What comes late
@@ -113,25 +114,43 @@ async def test_a_slow_read_does_not_bring_it_back(half: str) -> None:
     assert at.where(ONE) == ""
 
 
-async def test_nor_does_one_that_began_when_it_was_known_and_read_before_it_was_done() -> None:
-    at = Leveled(promote_after=1)
-    await at.l2.put(entry_of(1, at.clock))
-    at.gate2.stop("invalidate 1")
+@pytest.mark.parametrize("way", ["invalidate 1", "invalidate 2"])
+@pytest.mark.parametrize("level", ["l2", "l3"])
+async def test_while_it_is_being_removed_it_does_not_move_up(level: str, way: str) -> None:
+    at = Leveled(l3=10, promote_after=1)
+    await (at.l2 if level == "l2" else at.l3).put(entry_of(1, at.clock))
+    gate = at.gate2 if level == "l2" else at.gate3
+    gate.stop(way)
     removal = at.tasks.spawn(at.tiers.invalidate(WHAT))
-    await at.gate2.reached["invalidate 1"].wait()
-    found = await at.tiers.get(ONE)
-    assert found is not None, "not yet acknowledged"
-    assert at.where(ONE) == "l1 l2"
+    await gate.reached[way].wait()
+    assert await at.tiers.get(ONE) is None
+    gate.open(way)
+    assert await removal == {ONE}
+    await at.settle()
+    assert at.where(ONE) == ""
+
+
+async def test_what_was_found_in_memory_is_not_served_when_the_others_come_later() -> None:
+    at = Leveled()
+    await at.tiers.put(entry_of(1, at.clock))
     at.gate2.stop("get 2")
-    slow = at.tasks.spawn(at.tiers.look(TWO))
     read = at.tasks.spawn(at.tiers.get_many([ONE, TWO]))
     await at.gate2.reached["get 2"].wait()
-    at.gate2.open("invalidate 1")
-    assert await removal == {ONE}
+    await at.tiers.invalidate(WHAT)
     at.gate2.open("get 2")
-    assert await read == {}, "it had been found in memory before"
-    assert await slow is None
-    assert at.where(ONE) == ""
+    assert await read == {}
+
+
+async def test_nor_what_was_found_stale_on_the_disk_when_the_shared_level_comes_later() -> None:
+    at = Leveled(l3=10, grace=50)
+    await at.l2.put(entry_of(1, at.clock, ttl=5))
+    at.clock.tick(6)
+    at.gate3.stop("get 2")
+    read = at.tasks.spawn(at.tiers.get(ONE, stale=True))
+    await at.gate3.reached["get 2"].wait()
+    await at.tiers.invalidate(WHAT)
+    at.gate3.open("get 2")
+    assert await read is None
 
 
 async def test_a_slow_write_does_not_bring_it_back() -> None:
@@ -349,6 +368,32 @@ async def test_also_where_it_is_not_there_any_more_and_where_it_is_being_made() 
     assert await at.tiers.delete(ONE) is False
     assert at.where(TWO) == ""
     assert await at.tiers.put(value(3, at.clock, b"{}", ONE), mark) is False
+
+
+async def test_what_is_only_being_made_of_it_is_too_old_though_nobody_knows_of_it_yet() -> None:
+    at = Leveled()
+    await at.tiers.put(value(1, at.clock))
+    mark = at.tiers.mark()
+    await at.tiers.delete(ONE)
+    assert await at.tiers.put(value(2, at.clock, b"{}", ONE), mark) is False
+    mark = at.tiers.mark()
+    await at.tiers.put(value(3, at.clock))
+    assert await at.tiers.put(value(2, at.clock, b"{}", THREE), mark) is False
+    assert await at.tiers.put(value(2, at.clock, b"{}", THREE), at.tiers.mark()) is True
+
+
+async def test_many_values_at_the_same_time_are_all_kept_below() -> None:
+    here, there = two_workers(l1=1000, l2=1000)
+    for each in (here, there):
+
+        async def turn(_: str) -> None:
+            for _turn in range(3):
+                await asyncio.sleep(0)
+
+        each.l2.turn = turn
+    puts = [(here, there)[number % 2].tiers.put(value(number, here.clock)) for number in range(300)]
+    assert all(await asyncio.gather(*puts))
+    assert len(here.l2.held()) == 300
 
 
 async def test_replacing_a_value_removes_what_depends_on_it_and_not_the_value() -> None:

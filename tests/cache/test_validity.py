@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from cache.invalidation import REMEMBERED, Alone, Invalidation
-from cache.validity import Validity
+from cache.validity import AT_HAND, Validity
 from tests.cache.contract import Clock, entry_of, key_of
 
 ONE = Invalidation(keys=(key_of(1),))
@@ -44,22 +44,41 @@ def test_who_announces_hears_of_others_first_and_tells_his_own_apart() -> None:
     assert two.dropped == [ONE, TWO]
 
 
-def test_a_write_is_valid_until_anybody_invalidates_anything() -> None:
-    log = Alone()
+def test_a_write_is_valid_until_anybody_invalidates_it() -> None:
+    log, entry = Alone(), entry_of(1, Clock())
     one, two = Process(log), Process(log)
-    valid = two.validity.now()
-    assert valid()
+    valid = two.validity.valid(entry)
+    one.validity.announce(TWO)
+    assert valid(), "that is another one"
     one.validity.announce(ONE)
     assert not valid(), "before it has been heard of"
     two.validity.current()
     assert not valid(), "nor after"
-    valid = two.validity.now()
+    valid = two.validity.valid(entry)
     two.validity.note(TWO)
+    assert valid()
+    two.validity.note(ONE)
     assert not valid(), "nor what only this process was told"
-    valid = two.validity.now()
+    valid = two.validity.valid(entry)
     two.replicas.trusted = False
     assert not valid()
     assert two.validity.current() is False
+
+
+def test_of_too_many_meanwhile_nobody_knows_whether_it_was_meant() -> None:
+    one = Process(Alone())
+    entry = entry_of(1, Clock())
+    valid = one.validity.valid(entry)
+    for _ in range(AT_HAND):
+        one.validity.note(TWO)
+    assert valid()
+    one.validity.note(TWO)
+    assert not valid()
+    assert one.validity.valid(entry)()
+    one.validity.note(ONE)
+    for _ in range(AT_HAND - 1):
+        one.validity.note(TWO)
+    assert one.validity.valid(entry)()
 
 
 def test_who_was_asleep_for_long_has_nothing_left() -> None:

@@ -27,7 +27,8 @@ class Kept:
 
     def __init__(self, root: Path) -> None:
         self.clock = Clock(2e9)  # no file is young
-        self.labels = Labels(Depending(Dependencies({"prompt:x": ["doc:y"]}), Files(self.clock, [root])))
+        self.depending = Depending(Dependencies({"prompt:x": ["doc:y"]}), Files(self.clock, [root]))
+        self.labels = Labels(self.depending)
         self.entries: dict[bytes, Entry] = {}
 
     def add(self, name: str, *labels: str, tenant: str = "t") -> Entry:
@@ -72,9 +73,9 @@ async def test_a_file_is_witnessed(tmp_path: Path) -> None:
     labels = await kept.of(File(str(file), status.st_mtime_ns, status.st_size))
     assert label_of(File(str(file)), "t") in labels
     entry = replace(kept.add("k"), labels=labels)
-    assert kept.labels.current(entry)
+    assert kept.depending.current(entry)
     file.write_text("xy")
-    assert not kept.labels.current(entry)
+    assert not kept.depending.current(entry)
 
 
 @pytest.mark.parametrize(("mtime", "size"), [(5, None), (None, 2), (5, 1)])
