@@ -31,6 +31,7 @@ class Place:
         """Where that fails the older one stays, and more than is needed is heard again."""
         other = self._path.with_name(self._path.name + ".new")
         try:
+            other.touch(mode=0o600)
             other.write_text(id)
             os.replace(other, self._path)
         except OSError as error:

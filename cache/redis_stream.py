@@ -103,11 +103,12 @@ LEAVE = Script(
 redis.call('DEL', base .. 'm:' .. me, base .. 'in:' .. me)
 redis.call('SREM', base .. 'm', me)
 redis.call('HDEL', base .. 'h', me)
-if #members() > 0 then say('left', '1') end
+say('left', '1')
 return 1
 """
 )
-"""Takes part no more: nobody has to wait for it. Arguments: the base, who, how many messages are kept."""
+"""Takes part no more: nobody has to wait for it, nor has who comes later and hears that it joined. Arguments: the base,
+who, how many messages are kept."""
 
 Id = tuple[int, int]
 _ID = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")

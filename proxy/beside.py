@@ -86,6 +86,7 @@ class Beside:
             return False
         try:
             before = self.configuration.read_text() if self.configuration.exists() else self.digest
+            self.configuration.touch(mode=0o600)
             self.configuration.write_text(self.digest)
         except (OSError, UnicodeDecodeError) as error:
             log.warning("%s: %s", self.configuration, error)
@@ -108,7 +109,7 @@ def beside(
         warming = AnswerWarming(storage.tiers, exact, settings, env, world)
     invalidator = storage.invalidator(near, partial(_again, warming) if warming is not None else None)
     where = store_path(settings, env).with_name(CONFIGURATION) if stores_on_disk(settings) else None
-    digest = hashlib.sha256(dump(settings).encode()).hexdigest()
+    digest = hashlib.sha256(dump(settings).encode()).hexdigest() if where is not None else ""
     refresh = refresh_of(settings, storage, exact, world, tasks) if exact is not None else None
     return Beside(storage, invalidator, refresh, warming, adaptive_of(settings, storage, world), where, digest)
 

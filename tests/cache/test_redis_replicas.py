@@ -486,3 +486,10 @@ async def test_all_that_is_left_behind_ends_by_itself(redis: Server, prefix: str
         names = redis.names(f"?{prefix}#r}}:*")
         assert len(names) >= 5
         assert all(int(redis("PTTL", name)) > 0 for name in names)
+
+
+async def test_who_comes_after_the_last_has_left_waits_for_nobody(redis: Server, prefix: str) -> None:
+    async with replica(redis, prefix, "one", recent=30.0):
+        pass
+    async with replica(redis, prefix, "later", recent=30.0, patience=5.0) as later:
+        assert (await later.publish("a")).complete
