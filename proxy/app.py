@@ -72,7 +72,7 @@ class App:
         await self.upstreams.close()
         if self.recorder is not None:
             await self.recorder.close()
-        await self.levels.close()
+        await self.beside.storage.close()
 
 
 async def build(settings: Settings, env: Mapping[str, str], *, index: int = 0, peers: Path | None = None) -> App:

@@ -14,7 +14,7 @@ from cache.dependencies import Dependencies
 from cache.depending import Depending
 from cache.disk import Disk
 from cache.files import Files
-from cache.invalidation import Invalidation, Log
+from cache.invalidation import Invalidation
 from cache.invalidation_events import BadEvent, Events
 from cache.invalidation_log import FileLog
 from cache.invalidator import Hearing, Invalidator, Near
@@ -67,6 +67,13 @@ class Storage:
     replicas: Replicas
     shared: Shared | None
     hearing: Told
+    log: FileLog | None
+
+    async def close(self) -> None:
+        """Writes down what is newer in memory, then closes the levels, and last the log that their writes ask."""
+        await self.tiers.close()
+        if self.log is not None:
+            self.log.close()
 
     @property
     def leases(self) -> Leases | None:
@@ -82,7 +89,7 @@ class Storage:
 async def storage(
     settings: Settings, env: Mapping[str, str], world: World, tasks: Tasks, opened: AsyncExitStack, workers: Workers
 ) -> Storage:
-    """Opens the levels, which close with `opened`; replicas begin with `join`. Raises `ConfigError`."""
+    """Opens the levels, which close with `opened` or `Storage.close`. Raises `ConfigError`."""
     given = settings.cache.invalidation
     roots = [located(root, env) for root in given.files]
     files = Files(world.wall, roots)
@@ -117,9 +124,10 @@ async def storage(
         depending=given.enable_dependencies,
     )
     await tiers.open()
-    opened.push_async_callback(tiers.close)
     hearing.heard, hearing.swept = tiers.hear, tiers.sweep
-    return Storage(tiers, depending, events, labels, replicas, shared, hearing)
+    found = Storage(tiers, depending, events, labels, replicas, shared, hearing, notes)
+    opened.push_async_callback(found.close)
+    return found
 
 
 def l3_of(settings: Settings) -> bool:
@@ -161,7 +169,7 @@ def disk(settings: Settings, env: Mapping[str, str], world: World) -> Disk | Non
 
 def log_of(
     settings: Settings, env: Mapping[str, str], world: World, opened: AsyncExitStack, peers: Path | None
-) -> Log | None:
+) -> FileLog | None:
     """Beside the store, so that whoever shares one hears of the other; without a store that of the workers of one
     proxy. None: there is nobody to hear of."""
     if stores_on_disk(settings):
