@@ -10,7 +10,7 @@ from typing import Any, TextIO
 from proxy.config import Settings
 from proxy.config_file import dump, load, loads
 from proxy.config_problem import ConfigError
-from proxy.config_rules import store_path, stores_on_disk
+from proxy.config_rules import redis_url, store_path, stores_on_disk
 from proxy.config_types import masked_url
 from proxy.providers import network, ways
 
@@ -55,6 +55,8 @@ def summary(settings: Settings, env: Mapping[str, str]) -> list[tuple[str, str]]
     listen, tenants, cache = settings.listen, settings.tenants, settings.cache
     where = f"unix:{listen.unix}" if listen.unix else f"http://{_bracketed(listen.host)}:{listen.port}"
     who = f"managed, {len(tenants.keys)} keys of {len({key.tenant for key in tenants.keys})} tenants"
+    levels = cache.multi_level
+    shared = cache.enabled and cache.exact.enabled and levels.enabled and levels.l3.enabled
     parts = [
         name for name, on in (("coalescing", cache.coalesce.enabled), ("exact answers", cache.exact.enabled)) if on
     ]
@@ -67,6 +69,7 @@ def summary(settings: Settings, env: Mapping[str, str]) -> list[tuple[str, str]]
         ("cache", ", ".join(parts) if cache.enabled and parts else "off"),
         ("semantic", _semantic(settings)),
         ("disk", str(store_path(settings, env)) if stores_on_disk(settings) else "no answers on disk"),
+        ("redis", masked_url(redis_url(settings, env)) if shared else "none"),
         ("records", settings.record.dir or "nothing"),
     ]
 

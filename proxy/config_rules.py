@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -186,6 +187,8 @@ def _variables(settings: Settings, env: Mapping[str, str]) -> Iterator[Objection
             if variable is not None and not env.get(variable, "").strip():
                 yield Objection((*where, "headers", header), f"the variable {variable} is not set")
     redis = settings.cache.multi_level.l3
+    if redis.enabled and find_spec("redis") is None:
+        yield Objection(("cache", "multi_level", "l3"), "needs the extra: pip install 'warmgate[redis]'")
     if redis.enabled and redis.url_env is not None and not env.get(redis.url_env, "").strip():
         yield Objection(("cache", "multi_level", "l3", "url_env"), f"the variable {redis.url_env} is not set")
     seen: dict[str, int] = {}

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from proxy.app import build
 from proxy.config import Settings
 from proxy.config_file import override
+from proxy.config_problem import ConfigError
 from proxy.config_rules import located
 from proxy.config_types import masked_url
 from proxy.server import HttpServer, listen, reserve, until_stopped
@@ -124,6 +125,9 @@ def _supervise(settings: Settings, env: Mapping[str, str], workers: int, peers: 
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # while it starts: end, and no KeyboardInterrupt to explain
             try:
                 os._exit(_run(settings, env, Worker(index, peers)))
+            except ConfigError as error:
+                sys.stderr.write(f"{error}\n")
+                os._exit(1)
             finally:  # reached only by an error: the child must never go on as the parent
                 traceback.print_exc()
                 os._exit(1)

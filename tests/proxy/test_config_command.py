@@ -43,6 +43,7 @@ def test_check_says_what_a_server_would_do(run, tmp_path):
         "  cache     coalescing, exact answers",
         "  semantic  off",
         f"  disk      {tmp_path}/.cache/warmgate/answers.sqlite",
+        "  redis     none",
         "  records   nothing",
     ]
 

@@ -1,6 +1,7 @@
 import pytest
 from msgspec.structs import replace
 
+from proxy import config_rules
 from proxy.config import Fallback, Key, Listen, Record, Route, Settings, Tenants, Upstream
 from proxy.config_cache import (
     Adaptive,
@@ -252,3 +253,8 @@ def test_recordings_need_a_directory_and_a_socket_one_that_exists(tmp_path):
     assert "does not exist" in message
     ((_, message),) = at(unmet(Settings(listen=Listen(unix="/" + "x" * 107)), env))
     assert "107 bytes" in message
+
+
+def test_a_redis_needs_its_extra(monkeypatch):
+    monkeypatch.setattr(config_rules, "find_spec", lambda name: None)
+    assert at(unmet(redis(), ENV)) == [("cache.multi_level.l3", "needs the extra: pip install 'warmgate[redis]'")]
