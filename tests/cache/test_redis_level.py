@@ -128,7 +128,7 @@ class TestRedisLevelInACluster(TestRedisLevel):
 
 
 async def test_another_level_of_the_same_prefix_has_it_and_one_of_another_has_not(redis: Server, clock: Clock) -> None:
-    entry = entry_of(1, clock, body=b"word " * 4000, labels=("doc:1",), took=1.5)
+    entry = entry_of(1, clock, body=b"word " * 8000, labels=("doc:1",), took=1.5)
     prefix = new_prefix()
     async with level_at(redis, clock, prefix=prefix) as first, level_at(redis, clock, prefix=prefix) as second:
         await first.put(entry)
