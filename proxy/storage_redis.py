@@ -23,7 +23,7 @@ from proxy.config import Settings
 from proxy.config_problem import ConfigError, Problem, Trail
 from proxy.config_rules import redis_url, store_path, stores_on_disk
 from proxy.secret import LENGTHS, install_secret, replace_secret
-from proxy.storage_values import grace_of, shares_of
+from proxy.storage_values import grace_of, settle_of, shares_of
 from proxy.upstreams import World
 
 log = logging.getLogger("warmgate")
@@ -80,6 +80,7 @@ def redis(settings: Settings, env: Mapping[str, str], world: World, tasks: Tasks
         fresh=path is None or not path.exists(),
         sweep=hears.sweep,
         make_room=level.make_room,
+        recent=settle_of(settings),
     )
     return Shared(client, level, RedisLeases(client, given.prefix, tasks), replicas, given.prefix)
 

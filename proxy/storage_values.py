@@ -22,6 +22,12 @@ def grace_of(settings: Settings) -> float:
     return max(stale.if_error, stale.while_revalidate)
 
 
+def settle_of(settings: Settings) -> float:
+    """Seconds in which an invalidation has reached all replicas, or is said not to have: longer than it waits for them
+    and empties the shared level twice."""
+    return max(30.0, 10.0 + 2 * settings.cache.invalidation.patience)
+
+
 def options_of(settings: Settings) -> Options:
     store = settings.cache.multi_level
     return Options(
@@ -29,6 +35,7 @@ def options_of(settings: Settings) -> Options:
         flush_interval=store.flush_interval,
         promote_after=store.promote_after,
         grace=grace_of(settings),
+        settle=settle_of(settings),
         ttls={name: ttl for name, given in settings.cache.namespaces.items() if (ttl := ttl_of(given)) is not None},
     )
 

@@ -32,6 +32,11 @@ def test_what_has_expired_is_kept_for_the_longest_use_of_it():
     assert grace_of(settings("stale: {if_error: 0}")) == 0
 
 
+@pytest.mark.parametrize(("patience", "settles"), [(2, 30), (10, 30), (60, 130)])
+def test_what_is_being_invalidated_is_left_alone_for_as_long_as_that_may_take(patience, settles):
+    assert options_of(settings(f"invalidation: {{patience: {patience}}}")).settle == settles
+
+
 def test_rules_are_those_of_the_settings():
     rules = rules_of(settings('invalidation: {tag_rules: [{tag: "m:{model}", model: "gpt-*"}]}'))
     assert rules.tags(Asked("gpt-4o", "t", "n", "/p", b"")) == ("m:gpt-4o",)
