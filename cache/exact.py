@@ -14,7 +14,7 @@ from adapters.vocabulary import Answer, Call, Clock, Form, Frames, Handler, Repl
 from cache.entry import Entry
 from cache.keeping import Keeping, Labels, Made, begun, entry_of, namespace_of, own_labels
 from cache.key import key_of
-from cache.labels import BadLabel
+from cache.labels import FILE, BadLabel, distinct
 from cache.leases import Free, Leases
 from cache.policy import Policy
 from cache.recall import Admission, admitted, recalled, suits, too_old
@@ -81,7 +81,7 @@ class Exact:
         entry = self.levels.peek(key_of(call))
         if entry is None or not suits(entry, call, self.clock()) or not self.admission.fresh(call, entry):
             return None
-        if call.controls.tags and not set(call.controls.tags) <= set(entry.labels):
+        if not _under(call, entry):
             return None  # it is labelled first, which takes a moment
         if self.refresh is not None:
             self.refresh.hit(call, entry)
@@ -115,14 +115,21 @@ class Exact:
             return None
         if not entry.fresh(now):
             return await self._while_revalidating(call, entry, level)
+        if not _under(call, entry):
+            labelled = await self._labelled(call, entry)
+            if labelled is None:
+                return None
+            entry = labelled
         if self.refresh is not None:
             self.refresh.hit(call, entry)
-        if not set(call.controls.tags) <= set(entry.labels):
-            entry = await self._labelled(call, entry)
         return await self._served(call, entry, level)
 
     async def _while_revalidating(self, call: Call, entry: Entry, level: str) -> Reply | None:
-        if self.refresh is None or self.clock() >= entry.expires_at + self.stale.while_revalidate:
+        if (
+            self.refresh is None
+            or not _under(call, entry)
+            or self.clock() >= entry.expires_at + self.stale.while_revalidate
+        ):
             return None
         if not self.refresh.begin(call, entry, "stale"):
             return None
@@ -135,13 +142,18 @@ class Exact:
 
         return await admitted(self.admission, call, self.admission.fresh(call, entry), hit)
 
-    async def _labelled(self, call: Call, entry: Entry) -> Entry:
-        """Who asks for an answer under further tags finds it gone when these are invalidated."""
+    async def _labelled(self, call: Call, entry: Entry) -> Entry | None:
+        """The entry under further tags, so that it goes when these are invalidated. None where they may have been since
+        it was made, or where files stand behind them, of which nobody knows what they were then."""
         mark = self.levels.mark()
         try:
-            more = replace(entry, labels=tuple(dict.fromkeys((*entry.labels, *self.labels(call)))))
+            further = distinct((*entry.labels, *self.labels(call)))
         except BadLabel:
-            return entry
+            return None
+        more = replace(entry, labels=further)
+        behind = any(label.startswith(FILE) for label in set(further) - set(entry.labels))
+        if behind or self.levels.validity.heard.perhaps(more):
+            return None
         await self.levels.put(more, mark)
         return more
 
@@ -197,7 +209,7 @@ class Exact:
 
     async def _instead(self, call: Call, entry: Entry | None) -> Reply | None:
         """The stale answer where the provider fails."""
-        if entry is None or not suits(entry, call, self.clock()):
+        if entry is None or not suits(entry, call, self.clock()) or not _under(call, entry):
             return None
         asked = call.controls.stale_if_error
         longest = self.stale.if_error if asked is None else min(asked, self.stale.if_error)
@@ -236,6 +248,11 @@ class Exact:
             async for _ in reply.frames:
                 pass
         return call.trace.cost
+
+
+def _under(call: Call, entry: Entry) -> bool:
+    """Whether an entry has all the tags that a call names."""
+    return not call.controls.tags or set(call.controls.tags) <= set(entry.labels)
 
 
 class Leased:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -12,6 +11,10 @@ from cache.entry import Entry
 
 REMEMBERED = 10_000
 """Invalidations that a process remembers, to know which answers on their way are too old to be kept."""
+
+
+APART = 60.0
+"""Seconds by which the clocks of replicas may differ."""
 
 
 class Invalidation(NamedTuple):
@@ -87,14 +90,29 @@ class Alone:
 class Heard:
     """What this process has heard of, so that an answer which was asked for before is not kept after."""
 
-    def __init__(self, remembered: int = REMEMBERED) -> None:
+    def __init__(self, remembered: int = REMEMBERED, began: float = float("-inf")) -> None:
+        """`began`: when this process began to hear, by the wall clock."""
         self.mark = 0
         """A point in this order; noted when the making of an answer begins."""
         self._latest: deque[Invalidation] = deque(maxlen=remembered)
+        self._times: deque[float] = deque(maxlen=remembered)
+        self._since = began
 
-    def note(self, what: Invalidation) -> None:
+    def note(self, what: Invalidation, now: float = float("-inf")) -> None:
         self.mark += 1
+        if len(self._times) == self._times.maxlen:
+            self._since = max(self._since, self._times[0])
         self._latest.append(what)
+        self._times.append(now)
+
+    def perhaps(self, entry: Entry) -> bool:
+        """Whether this entry may have been invalidated since its making began, had it had its labels then. True as well
+        where nobody remembers so far back. Clocks of replicas differ, so what came shortly before counts too."""
+        made = entry.stored_at - entry.took
+        if not made >= self._since > float("-inf"):
+            return True
+        heard = zip(self._times, self._latest, strict=True)
+        return any(at >= made - APART and what.covers(entry) for at, what in heard)
 
     def late(self, entry: Entry, mark: int) -> bool:
         """Whether this entry, whose making began at that mark, has been invalidated since. Where nobody remembers so
@@ -105,6 +123,3 @@ class Heard:
         if missed > len(self._latest):
             return True
         return any(self._latest[-at].covers(entry) for at in range(1, missed + 1))
-
-    def any_late(self, entries: Iterable[Entry], mark: int) -> bool:
-        return self.mark != mark and any(self.late(entry, mark) for entry in entries)

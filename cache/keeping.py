@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 from adapters.errors import Unfoldable
@@ -10,7 +11,7 @@ from adapters.sse import Frame
 from adapters.vocabulary import Answer, Call, Dialect, Frames, Reply
 from cache.entry import KEPT_HEADERS, Entry, Shape
 from cache.key import key_of
-from cache.labels import BadLabel
+from cache.labels import BadLabel, plain
 
 ANSWERS, EMBEDDINGS = "llm.response", "embedding"
 """Namespaces of what no request and no route has put into another one."""
@@ -26,6 +27,12 @@ def namespace_of(call: Call, otherwise: str = ANSWERS) -> str:
 def own_labels(call: Call) -> tuple[str, ...]:
     """Those that the request brings."""
     return call.controls.tags
+
+
+def under(call: Call, entry: Entry) -> Call:
+    """The same call, also under the tags of an entry in whose place its answer comes. With a trace of its own."""
+    tags = tuple(dict.fromkeys((*call.controls.tags, *plain(entry.labels))))
+    return replace(call.apart(), controls=replace(call.controls, tags=tags))
 
 
 def begun(call: Call, labels: Labels, mark: int, now: float) -> Made:

@@ -50,6 +50,11 @@ def file_label(path: str) -> str:
     return FILE + path
 
 
+def plain(labels: Iterable[str]) -> tuple[str, ...]:
+    """Those of these that anybody may say: tags and names, without files and entries."""
+    return tuple(label for label in labels if not label.startswith((FILE, ENTRY)))
+
+
 def scope_label(scope: bytes) -> str:
     """What equivalent answers carry for all that may answer one another (`cache.key.scope_of`)."""
     return f"scope:{scope.hex()}"

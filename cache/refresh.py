@@ -19,6 +19,7 @@ from adapters.tasks import Tasks
 from adapters.vocabulary import Call, Clock
 from cache.budget import Budget
 from cache.entry import Entry
+from cache.keeping import under
 from cache.leases import Leases
 
 COUNTED = 10_000
@@ -80,7 +81,7 @@ class Refresh:
             return False
         self.figures[why] += 1
         self._under_way.add(key)
-        self._tasks.spawn(self._run(call.apart(), entry))
+        self._tasks.spawn(self._run(under(call, entry), entry))
         return True
 
     def _early(self, entry: Entry) -> bool:

@@ -117,7 +117,6 @@ SELECT_QUESTIONS = {n: f"SELECT id, {QUESTION} FROM semantic_questions WHERE id 
 SELECT_NEWER = f"SELECT id, {QUESTION} FROM semantic_questions WHERE id > ? ORDER BY id"
 SELECT_ANSWER = f"SELECT {ANSWER} FROM semantic_answers WHERE id = ?"
 _OF = "(?1 IS NULL OR tenant = ?1)"
-SELECT_OF = f"SELECT id FROM semantic_questions WHERE {_OF}"
 """These are asked with the tenant first, None for all."""
 SELECT_KEYS = {n: f"SELECT id FROM semantic_questions WHERE {_OF} AND key IN ({_marks(n)})" for n in SIZES}
 SELECT_NAMESPACE = f"SELECT id FROM semantic_answers WHERE {_OF} AND namespace = ?"

@@ -63,7 +63,7 @@ class Tiers:
         tasks = self._own if tasks is None else tasks  # one that has nothing to do is false
         shared = l3 is not None and replicas is not None
         self.validity = Validity(
-            Alone() if log is None else log, Nobody() if replicas is None else replicas, self._drop, unchanged
+            Alone() if log is None else log, Nobody() if replicas is None else replicas, self._drop, unchanged, now
         )
         self._dependents = Dependents(strangers=log is not None or l3 is not None)
         settle = self.options.settle if shared else None

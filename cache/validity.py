@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from adapters.vocabulary import Clock
 from cache.entry import Entry
 from cache.invalidation import Heard, Invalidation, Log
 from cache.level import Valid
 from cache.replicas import Replicas
+from cache.tier_options import untimed
 
 AT_HAND = 64
 """Invalidations that a write under way can be overtaken by without being begun anew."""
@@ -34,9 +36,11 @@ class Validity:
         replicas: Replicas,
         drop: Callable[[Invalidation], set[bytes]],
         unchanged: Callable[[Entry], bool] = settled,
+        clock: Clock = untimed,
     ) -> None:
-        """`unchanged`: whether the files that an entry depends on are what they were. Does not wait."""
-        self.heard, self._unchanged = Heard(), unchanged
+        """`unchanged`: whether the files that an entry depends on are what they were. Does not wait. `clock`: a wall
+        clock."""
+        self.heard, self._unchanged, self._clock = Heard(began=clock()), unchanged, clock
         self._log, self._replicas, self._drop = log, replicas, drop
         self._seen = log.count
         self._latest: tuple[int, tuple[Invalidation, ...]] = 0, ()
@@ -96,7 +100,7 @@ class Validity:
 
     def note(self, what: Invalidation) -> set[bytes]:
         """For this process: the keys that it had in memory."""
-        self.heard.note(what)
+        self.heard.note(what, self._clock())
         self._latest = self.heard.mark, (*self._latest[1][1 - AT_HAND :], what)
         return self._drop(what)
 

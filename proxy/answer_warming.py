@@ -8,6 +8,7 @@ wrote, and their keys.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from cachetools import LRUCache
 
@@ -52,7 +53,7 @@ class AnswerWarming:
             preload_count=given.preload_count,
             warm_interval=given.warm_interval,
             recency_weight=given.recency_weight,
-            enable_time_based=given.enable_time_based or given.strategy == "time_based",
+            enable_time_based=given.enable_time_based,
             enable_user_specific=given.enable_user_specific,
             dollars=given.dollars,
         )
@@ -108,11 +109,20 @@ class AnswerWarming:
             cost = event.trace.saved if event.source in FROM_MEMORY else event.trace.cost
             self._costs[call.key] = cost or 0.0
             if _size(call) < REMEMBERED // 64:
-                self._requests[call.key] = call
+                self._requests[call.key] = self._tagged(call)
         # Where the requests of several conversations are mixed up, nothing that follows can be foreseen.
         session = call.headers.get("x-session-id", "")[:256]
         if self.predictive is not None and session:
             self.predictive.follow(call.key, user_id=call.tenant, session=session)
+
+    def _tagged(self, call: Call) -> Call:
+        """As all have asked who asked the same: what is asked for anew is kept under the tags of each."""
+        known = self._requests.get(call.key) if self._requests is not None else None
+        tags = known.controls.tags if known is not None else ()
+        if set(tags) <= set(call.controls.tags):
+            return call
+        together = tuple(dict.fromkeys((*call.controls.tags, *tags)))
+        return replace(call, controls=replace(call.controls, tags=together))
 
     async def _load(self, key: object, namespace: str) -> Loaded:
         call = self._requests.get(key) if self._requests is not None and isinstance(key, bytes) else None

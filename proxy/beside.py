@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -41,7 +41,6 @@ class Beside:
     adaptive: Adaptive | None
     configuration: Path | None
     digest: str
-    counts: Figures = field(default_factory=dict)
 
     async def open(self, settings: Settings, world: World, tasks: Tasks) -> None:
         """Takes part among replicas and begins what goes on in the background."""

@@ -32,10 +32,16 @@ def cache_room(
     wall: Clock,
 ) -> CacheDesk:
     given, on = settings.cache.values, settings.cache.enabled and settings.cache.exact.enabled
+    labelled = settings.cache.invalidation
+    hybrid = labelled.strategy == "hybrid"
     values = ValueDesk(
         levels=store.tiers,
         invalidator=aside.invalidator,
-        depends=Labels(store.depending),
+        depends=Labels(
+            store.depending,
+            tags=labelled.enable_tagging and hybrid,
+            dependencies=labelled.enable_dependencies and hybrid,
+        ),
         bounds=Bounds(given.max_value, given.max_key, settings.cache.invalidation.default_ttl),
         wall=wall,
         words=partial(secrets.token_hex, 16),

@@ -83,6 +83,9 @@ def _levels(settings: Settings) -> Iterator[Objection]:
     for name in given.namespaces:
         if TEXTS["name"](name):
             yield Objection(("cache", "namespaces", name), TEXTS["name"](name))
+    if given.warming.strategy == "time_based" and not given.warming.enable_time_based:
+        told = "needs `enable_time_based`: else nobody keeps track of the hour"
+        yield Objection(("cache", "warming", "strategy"), told, (("cache", "warming", "enable_time_based"),))
     if given.stale.while_revalidate and not given.stale.dollars:
         told = "needs `dollars`: what is stale is served because it is being asked for anew"
         yield Objection(("cache", "stale", "while_revalidate"), told, (("cache", "stale", "dollars"),))

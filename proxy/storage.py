@@ -121,7 +121,7 @@ async def storage(
         dependencies,
         files,
         tagging=given.enable_tagging and given.strategy == "hybrid",
-        depending=given.enable_dependencies,
+        depending=given.enable_dependencies and given.strategy == "hybrid",
     )
     await tiers.open()
     hearing.heard, hearing.swept = tiers.hear, tiers.sweep

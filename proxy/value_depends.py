@@ -34,13 +34,17 @@ class Depends(Protocol):
 class Labels:
     """`Depends` of a proxy. The files are those of its machine, and only where its configuration allows."""
 
-    def __init__(self, depending: Depending) -> None:
-        self._depending = depending
+    def __init__(self, depending: Depending, *, tags: bool = True, dependencies: bool = True) -> None:
+        """`tags`, `dependencies`: whether there are any here; who names one where there are none is told."""
+        self._depending, self._tags, self._dependencies = depending, tags, dependencies
 
     async def labels(
         self, tags: Sequence[str], depends: Sequence[Depend], tenant: str, key: bytes, look: Look
     ) -> tuple[str, ...]:
         files, dependencies = self._depending.files, self._depending.dependencies
+        for named, on, param in ((tags, self._tags, TAGS), (depends, self._dependencies, DEPENDS)):
+            if named and not on:
+                raise Refused(400, f"`{param}`: turned off in the configuration of this proxy", param=param)
         try:
             given, read = list(tags), dict[str, ReadAt]()
             for each in depends:

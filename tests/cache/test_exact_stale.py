@@ -1,6 +1,7 @@
 """Answers around the end of their time, under tags, and asked for by several replicas: the exact cache over L1."""
 
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
@@ -284,3 +285,59 @@ async def test_who_wants_no_answer_from_memory_waits_for_nobody():
     table.held[key_of(call_of())] = b"somebody", 1e9
     assert (await at.ask(controls=Controls(no_cache=True)))[1].source == "upstream"
     assert time.now == 1000.0
+
+
+# ---------------------------------------------------------------- tags that come later
+
+
+async def test_who_names_a_tag_that_was_invalidated_meanwhile_gets_no_answer_from_before():
+    at = Scene()
+    await at.ask()
+    at.clock.tick(5)
+    await at.levels.invalidate(Invalidation("t", labels=("doc:1",)))  # covers nothing: nobody had said so yet
+    at.clock.tick(5)
+    assert (await at.ask(controls=Controls(tags=("doc:1",))))[1].source == "upstream"
+    assert (await at.ask(controls=Controls(tags=("doc:1",))))[1].source == "l1"
+
+
+async def test_what_was_made_before_this_process_could_hear_is_asked_for_anew_under_further_tags():
+    at = Scene()
+    call, _, _ = await at.ask()
+    entry = at.levels.peek(key_of(call))
+    await at.levels.put(replace(entry, stored_at=entry.stored_at - 1))
+    assert (await at.ask())[1].source == "l1"
+    assert (await at.ask(controls=Controls(tags=("a",))))[1].source == "upstream"
+
+
+async def test_nobody_knows_what_a_file_was_when_an_answer_was_made_that_did_not_rest_on_it():
+    at = Scene()
+    await at.ask()
+    at.exact.labels = lambda call: (*call.controls.tags, "file:/p", "file:@1.2.3.@/p")
+    assert (await at.ask(controls=Controls(tags=("prompt:a",))))[1].source == "upstream"
+
+
+async def test_an_answer_that_can_not_have_a_tag_is_not_served_under_it():
+    at = Scene()
+    await at.ask()
+    at.exact.labels = lambda call: distinct(map(str, range(99)))
+    assert (await at.ask(controls=Controls(tags=("a",))))[1].source == "upstream"
+
+
+@pytest.mark.parametrize("stale", [Stale(if_error=600.0), Stale(while_revalidate=600.0)])
+async def test_a_stale_answer_is_not_served_under_tags_that_it_has_not(stale):
+    at = Scene(stale, dollars=1.0)
+    await at.ask()
+    at.clock.tick(TTL + 1)
+    at.provider.down = 503
+    assert (await at.ask(controls=Controls(tags=("a",))))[1].status == 503
+
+
+async def test_what_is_asked_for_anew_in_the_background_keeps_its_tags():
+    at = Scene(dollars=1.0)
+    call, _, _ = await at.ask(controls=Controls(tags=("doc:1",)))
+    at.clock.tick(TTL - 1)
+    for _ in range(2):
+        await at.ask()
+    await at.tasks.drain(1.0)
+    assert len(at.provider.calls) == 2
+    assert at.levels.peek(key_of(call)).labels == ("doc:1",)

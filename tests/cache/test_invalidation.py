@@ -89,8 +89,8 @@ class TestHeard:
         before = heard.mark
         heard.note(Invalidation(labels=("doc:9",)))
         assert not heard.late(ENTRY, before)
-        assert not heard.any_late([ENTRY, replace(ENTRY, labels=())], before)
-        assert heard.any_late([ENTRY, replace(ENTRY, labels=("doc:9",))], before)
+        assert not any(heard.late(each, before) for each in (ENTRY, replace(ENTRY, labels=())))
+        assert any(heard.late(each, before) for each in (ENTRY, replace(ENTRY, labels=("doc:9",))))
 
     def test_who_asks_about_forgotten_times_is_told_that_it_is_late(self):
         heard = Heard(remembered=2)
@@ -98,3 +98,24 @@ class TestHeard:
             heard.note(Invalidation(labels=("doc:9",)))
         assert heard.late(ENTRY, 0)
         assert not heard.late(ENTRY, 1)
+
+    def test_what_may_have_been_invalidated_since_it_was_made_is_told_by_its_time(self):
+        heard = Heard(began=100.0)
+        made = replace(ENTRY, stored_at=500.0, took=10.0)
+        assert not heard.perhaps(made)
+        heard.note(Invalidation(labels=("doc:1",)), 400.0)
+        assert not heard.perhaps(made), "long before"
+        heard.note(Invalidation(labels=("doc:9",)), 495.0)
+        assert not heard.perhaps(made), "of others"
+        heard.note(Invalidation(labels=("doc:1",)), 440.0)
+        assert heard.perhaps(made), "the clocks of replicas differ"
+
+    def test_of_times_that_nobody_remembers_the_worst_is_taken(self):
+        heard = Heard(remembered=2, began=100.0)
+        assert heard.perhaps(replace(ENTRY, stored_at=99.0))
+        made = replace(ENTRY, stored_at=150.0)
+        assert not heard.perhaps(made)
+        for number in range(3):
+            heard.note(Invalidation(labels=("x",)), 200.0 + number)
+        assert heard.perhaps(made)
+        assert Heard().perhaps(made), "without a clock nothing is known"

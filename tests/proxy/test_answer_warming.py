@@ -136,3 +136,12 @@ async def test_at_the_start_what_was_hot_before_comes_to_memory(tmp_path):
             _, headers, _ = await after.chat()
             assert headers["Cache-Status"].endswith("detail=l1")
             assert fake.calls == 1
+
+
+async def test_what_is_asked_for_anew_is_kept_under_the_tags_of_all_who_asked():
+    at = Scene()
+    await at.ask(controls=Controls(tags=("a",)))
+    call = await at.ask()
+    at.clock.tick(400)
+    assert await at.warming.warmer.warm_top_items() == 1
+    assert at.levels.peek(key_of(call)).labels == ("a",)

@@ -5,6 +5,7 @@ from proxy import config_rules
 from proxy.config import Fallback, Key, Listen, Record, Route, Settings, Tenants, Upstream
 from proxy.config_cache import (
     Adaptive,
+    AnswerWarming,
     Cache,
     Disk,
     Invalidation,
@@ -81,6 +82,11 @@ def disk(path):
             "has no condition",
         ),
         (Cache(namespaces={"a b": Namespace()}), "cache.namespaces.'a b'", "must be letters"),
+        (
+            Cache(warming=AnswerWarming(strategy="time_based", enable_time_based=False)),
+            "cache.warming.strategy",
+            "needs `enable_time_based`",
+        ),
         (Cache(stale=Stale(while_revalidate=5.0)), "cache.stale.while_revalidate", "needs `dollars`"),
     ],
 )

@@ -112,3 +112,13 @@ async def test_what_can_not_be_depended_upon(tmp_path: Path) -> None:
     with pytest.raises(Refused) as refused:
         await kept.labels.labels([f"t:{n}" for n in range(65)], [], "t", KEY, kept.look)
     assert (refused.value.status, refused.value.param) == (400, "Cache-Tags")
+
+
+async def test_what_is_turned_off_is_not_ignored(tmp_path: Path) -> None:
+    kept = Kept(tmp_path)
+    off = Labels(kept.depending, tags=False, dependencies=False)
+    assert await off.labels([], [], "t", KEY, kept.look) == ()
+    for tags, depends, param in ((["a"], [], "Cache-Tags"), ([], [Named("prompt:x")], "X-Warmgate-Depends")):
+        with pytest.raises(Refused) as caught:
+            await off.labels(tags, depends, "t", KEY, kept.look)
+        assert (caught.value.status, caught.value.param) == (400, param)
