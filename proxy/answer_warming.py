@@ -97,11 +97,11 @@ class AnswerWarming:
         await self._tasks.drain(1.0)
 
     def note(self, event: Event) -> None:
-        """A sink of events."""
+        """A sink of events. Only what the policy lets be kept has a key."""
         call = event.call
         if call is None or not call.key or event.status >= 400 or event.source not in ANSWERED:
             return
-        if call.warmup is not None or call.controls.no_store or not self._exact.policy.cacheable(call):
+        if call.warmup is not None or call.controls.no_store:
             return
         namespace = namespace_of(call)
         self.warmer.record_access(call.key, namespace, event.source in FROM_MEMORY, call.tenant)
